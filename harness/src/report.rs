@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize, Serializer};
 
-use crate::model::{Barrier, Finding, Gap, Outcome, SenderEntry, Severity, Verdict};
+use crate::model::{Barrier, Declaration, Evidence, Finding, Gap, Outcome, SenderEntry, Severity, Verdict};
 
 /// Everything a run has to say.
 #[derive(Clone, Debug, Serialize)]
@@ -227,6 +227,16 @@ impl ScenarioReport {
 
 fn verdict_or_skipped<S: Serializer>(verdict: &Option<Verdict>, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(verdict.map_or("skipped", Verdict::word))
+}
+
+/// One scenario with what it was judged on: what a report shows beyond verdicts (trees, series, places in files) is read
+/// from there. Every renderer but those for a terminal and JSON is a pure function of a [`RunReport`] and its cases, in the
+/// order of its scenarios.
+#[derive(Clone, Copy, Debug)]
+pub struct Judged<'a> {
+    pub report: &'a ScenarioReport,
+    pub evidence: &'a Evidence,
+    pub declaration: Option<&'a Declaration>,
 }
 
 /// How much was captured.

@@ -86,10 +86,10 @@ fn wire(wiring: &Wiring) -> Vec<(String, String)> {
     settings.into_iter().map(|(key, value)| (key.to_string(), value)).collect()
 }
 
-/// Boxes a drive, so that it can stand in a list.
+/// Boxes a drive, so that it can stand in a list, and notes where.
 macro_rules! drive {
     ($function:path) => {
-        |running| Box::pin($function(running))
+        probity::run::Drive::new(|running| Box::pin($function(running)))
     };
 }
 pub(crate) use drive;

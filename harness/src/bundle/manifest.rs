@@ -63,7 +63,7 @@ pub(super) struct ScenarioManifest {
     pub(super) version: u32,
     pub(super) holds: Holds,
     pub(super) tool: String,
-    /// Name, source and the names that the run made up; the other parts are files.
+    /// Name, place, source and the names that the run made up; the other parts are files.
     pub(super) evidence: Evidence,
     #[serde(default)]
     pub(super) family: String,

@@ -256,6 +256,7 @@ fn write_manifest(
             scenario: evidence.scenario.clone(),
             source: evidence.source,
             names: evidence.names.clone(),
+            written_at: evidence.written_at.clone(),
             ..Evidence::default()
         },
         family: report.family.clone(),

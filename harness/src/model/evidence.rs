@@ -20,6 +20,9 @@ pub struct Evidence {
     /// `click-events` wherever it is judged or shown.
     #[serde(default)]
     pub names: Vec<(String, String)>,
+    /// Where the scenario is written; `None` for `exec`, `listen` and files.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub written_at: Option<SourcePlace>,
     #[serde(skip)]
     pub requests: Vec<ExportRequest>,
     #[serde(skip)]
@@ -59,6 +62,15 @@ pub struct Evidence {
     pub barrier: Barrier,
     #[serde(skip)]
     pub ledger: Ledger,
+}
+
+/// A line of a source file, for reports that point there.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SourcePlace {
+    /// Relative to the system's root: `scenarios/src/shortener/linkage.rs`.
+    pub file: String,
+    /// From 1.
+    pub line: u32,
 }
 
 /// Where evidence came from. It decides what may be judged: only a barrier proves absence.

@@ -148,7 +148,8 @@ impl Engine {
     /// Runs one scenario, with a defect or without.
     pub async fn run(&self, scenario: &Scenario, defect: Option<&Defect>) -> Outcome {
         if let Some(reason) = self.cannot(scenario) {
-            return self.never_ran(ScenarioReport::skipped(scenario.name, scenario.family, reason));
+            let report = ScenarioReport::skipped(scenario.name, scenario.family, reason);
+            return self.never_ran(scenario, report);
         }
         let mut seconds = BTreeMap::new();
         let name = directory_name(scenario, defect);
@@ -157,7 +158,7 @@ impl Engine {
             Ok(captured) => self.conclude(captured, scenario, rerun, seconds),
             Err(stop) => {
                 let report = ScenarioReport::could_not_run(scenario.name, scenario.family, stop.to_string());
-                self.never_ran(ScenarioReport { seconds, rerun, ..report })
+                self.never_ran(scenario, ScenarioReport { seconds, rerun, ..report })
             }
         };
         self.options.progress.advance();
@@ -230,8 +231,8 @@ impl Engine {
             Some((Alteration::File { name, change }, _)) => altered_files.push((*name, *change)),
             None => {}
         }
-        let mut evidence =
-            Evidence { scenario: scenario.name.into(), names: share.names(), ..Evidence::default() };
+        let names = share.names();
+        let mut evidence = Evidence { names, ..self.nothing_of(scenario) };
         evidence.expectations.extend(self.snapshot_of(scenario, stack.snapshot)?);
         let mut running = Running {
             system: self.system.clone(),
@@ -270,10 +271,15 @@ impl Engine {
         }))
     }
 
+    /// The evidence of a scenario before anything was captured.
+    fn nothing_of(&self, scenario: &Scenario) -> Evidence {
+        let written_at = scenario.drive.place(&self.system.root);
+        Evidence { scenario: scenario.name.into(), written_at, ..Evidence::default() }
+    }
+
     /// A scenario without evidence: saved all the same, so that the run can be judged again as a whole.
-    fn never_ran(&self, report: ScenarioReport) -> Outcome {
-        let evidence = Evidence { scenario: report.name.clone(), ..Evidence::default() };
-        let saved = self.writer.scenario(&report, &evidence, None);
+    fn never_ran(&self, scenario: &Scenario, report: ScenarioReport) -> Outcome {
+        let saved = self.writer.scenario(&report, &self.nothing_of(scenario), None);
         let report = match saved {
             Ok(_) => report,
             Err(error) => report.with_error(format!("cannot save the report: {error}")),
@@ -363,7 +369,7 @@ impl Running {
         }
         clock.lap("start");
         self.share.progress.phase("driving");
-        let driven = AssertUnwindSafe((scenario.drive)(self)).catch_unwind();
+        let driven = AssertUnwindSafe((scenario.drive.run)(self)).catch_unwind();
         let error = match tokio::time::timeout(DRIVE_LIMIT, driven).await {
             Ok(Ok(Ok(()))) => None,
             Ok(Ok(Err(stop))) => Some(stop.to_string()),

@@ -1,11 +1,12 @@
 //! A system under test as its owner describes it in code: declaration, programs, scenarios, defects.
 
-use std::path::PathBuf;
+use std::panic::Location;
+use std::path::{Path, PathBuf};
 
 use futures_util::future::LocalBoxFuture;
 
 use super::{Outcome, Running, ServiceProgram, Stack, Stop};
-use crate::model::Declaration;
+use crate::model::{Declaration, SourcePlace};
 
 /// Everything Probity needs to run a team's scenarios.
 pub struct System {
@@ -38,8 +39,28 @@ impl System {
     }
 }
 
-/// What drives a scenario once its stack stands.
-pub type Drive = for<'a> fn(&'a mut Running) -> LocalBoxFuture<'a, Result<(), Stop>>;
+/// What drives a scenario once its stack stands, and where that is written.
+#[derive(Clone, Copy)]
+pub struct Drive {
+    pub(super) run: for<'a> fn(&'a mut Running) -> LocalBoxFuture<'a, Result<(), Stop>>,
+    written_at: &'static Location<'static>,
+}
+
+impl Drive {
+    /// Its place is the caller's: reports point to the line of the scenario that names it.
+    #[track_caller]
+    pub const fn new(run: for<'a> fn(&'a mut Running) -> LocalBoxFuture<'a, Result<(), Stop>>) -> Drive {
+        Drive { run, written_at: Location::caller() }
+    }
+
+    /// Where it is written, relative to `root`; `None` when that is elsewhere.
+    pub(super) fn place(&self, root: &Path) -> Option<SourcePlace> {
+        let file = Path::new(self.written_at.file());
+        // Cargo names the files of a workspace relative to it, and those of other packages in full.
+        let file = if file.is_absolute() { file.strip_prefix(root).ok()? } else { file };
+        Some(SourcePlace { file: file.to_str()?.into(), line: self.written_at.line() })
+    }
+}
 
 /// One scenario: what it asks for and how it drives it. Defined once, for the command and for `cargo test`.
 pub struct Scenario {
@@ -89,5 +110,18 @@ impl Defect {
     /// Every rule that must fail.
     pub fn red(&self) -> impl Iterator<Item = &'static str> {
         self.rules.iter().chain(self.also).copied()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_drive_knows_the_line_that_names_it() {
+        let drive = Drive::new(|_| Box::pin(async { Ok(()) }));
+        let line = line!() - 1;
+        let place = drive.place(Path::new("/elsewhere")).unwrap();
+        assert_eq!(place, SourcePlace { file: "harness/src/run/system.rs".into(), line });
     }
 }
