@@ -5,14 +5,13 @@ mod build;
 use std::process::ExitCode;
 
 use probity::cli::Host;
-use scenarios::shortener;
 
 fn main() -> ExitCode {
     probity::cli::main(Some(Host {
-        describe: || shortener::system(&|_| Default::default()),
+        describe: || scenarios::systems(&|_| Default::default()),
         load: || {
             let programs = build::services()?;
-            Ok(shortener::system(&|name| programs.get(name).cloned().unwrap_or_default()))
+            Ok(scenarios::systems(&|name| programs.get(name).cloned().unwrap_or_default()))
         },
     }))
 }

@@ -11,8 +11,9 @@ mod scraping;
 mod starting;
 mod traffic;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
+use crate::Programs;
 use probity::run::{Listening, Scenario, ServiceProgram, System, Wiring};
 
 pub(crate) const API: &str = "url-api";
@@ -20,9 +21,6 @@ pub(crate) const RPC: &str = "analytics-rpc";
 /// What url-api logs once it has found the RPC server: its list of endpoints is empty for a moment after the start.
 pub(crate) const ENDPOINTS: &str = "endpoints of analytics-rpc changed";
 pub(crate) const CONSUMER: &str = "analytics-consumer";
-
-/// The services' binaries, found by whoever built them: name and path.
-pub type Programs<'p> = &'p dyn Fn(&str) -> PathBuf;
 
 /// The shortener as Probity runs it.
 pub fn system(programs: Programs) -> System {

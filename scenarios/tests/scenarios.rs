@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    probity::run::test_main(|| scenarios::shortener::system(&program))
+    probity::run::test_main(|| scenarios::systems(&program))
 }
 
 fn program(name: &str) -> PathBuf {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::sync::Arc;
 
 use serde::Serialize;
 
@@ -9,11 +10,11 @@ use super::Done;
 use super::arguments::DefectsArguments;
 use super::host::{Host, described, loaded};
 use super::output::{Failure, print, write_json};
-use super::run::{Chosen, execute, interrupted, selection};
+use super::run::{broken, execute, interrupted, scenarios, selection};
 use crate::report::json;
 use crate::report::progress::Progress;
 use crate::report::terminal::{self, Layout};
-use crate::run::{DefectReport, Proven, System, judge_defect};
+use crate::run::{Defect, DefectReport, Proven, System, Task, judge_defect};
 
 #[derive(Serialize)]
 struct Document<'d> {
@@ -42,23 +43,22 @@ pub(super) fn run(host: Option<&Host>, arguments: &DefectsArguments) -> Done {
     if arguments.run {
         return prove(host, arguments);
     }
-    let system = described(host)?;
-    show(&system, &Proven::last(), arguments)?;
+    show(&described(host)?, &Proven::last(), arguments)?;
     Ok(0)
 }
 
-fn show(system: &System, proven: &Proven, arguments: &DefectsArguments) -> Result<(), Failure> {
+fn show(systems: &[Arc<System>], proven: &Proven, arguments: &DefectsArguments) -> Result<(), Failure> {
     match &arguments.json.json {
-        Some(file) => write_json(file, &json::pretty(&document(system, proven))),
+        Some(file) => write_json(file, &json::pretty(&document(systems, proven))),
         None => {
-            print(&table(system, proven));
+            print(&table(systems, proven));
             Ok(())
         }
     }
 }
 
-fn document<'d>(system: &System, proven: &'d Proven) -> Document<'d> {
-    let entry = |defect: &crate::run::Defect| Entry {
+fn document<'d>(systems: &[Arc<System>], proven: &'d Proven) -> Document<'d> {
+    let entry = |defect: &Defect| Entry {
         name: defect.name,
         service: defect.carrier,
         scenario: defect.scenario,
@@ -68,16 +68,16 @@ fn document<'d>(system: &System, proven: &'d Proven) -> Document<'d> {
         cannot_judge: defect.cannot_judge,
         seen: proven.defects.iter().find(|seen| seen.name == defect.name),
     };
-    let defects = system.defects.iter().map(entry).collect();
+    let defects = defects(systems).map(entry).collect();
     Document { format: "probity-defects", version: json::VERSION, defects, subjects: proven.subjects.clone() }
 }
 
-fn table(system: &System, proven: &Proven) -> String {
+fn table(systems: &[Arc<System>], proven: &Proven) -> String {
     let mut text = format!(
         "{:<30} {:<20} {:<11} {:<20} {:<28} seen\n",
         "defect", "carried by", "must fail", "also", "cannot judge"
     );
-    for defect in &system.defects {
+    for defect in defects(systems) {
         let seen = proven.defects.iter().find(|seen| seen.name == defect.name);
         let seen = match seen {
             None => "not run yet".to_string(),
@@ -97,7 +97,7 @@ fn table(system: &System, proven: &Proven) -> String {
     _ = writeln!(
         text,
         "\n{} defects; `probity defects --run` proves them, `probity run --defect NAME` shows one",
-        system.defects.len()
+        defects(systems).count()
     );
     if !proven.subjects.is_empty() {
         text.push_str("\nsubjects without a defect\n");
@@ -109,6 +109,10 @@ fn table(system: &System, proven: &Proven) -> String {
     text
 }
 
+fn defects(systems: &[Arc<System>]) -> impl Iterator<Item = &Defect> {
+    systems.iter().flat_map(|system| &system.defects)
+}
+
 /// A file's own name is enough for the table.
 fn short(carrier: &str) -> &str {
     carrier.rsplit('/').next().unwrap_or(carrier)
@@ -117,21 +121,22 @@ fn short(carrier: &str) -> &str {
 /// Runs every scenario that a defect shows in, with and without it, and compares.
 fn prove(host: Option<&Host>, arguments: &DefectsArguments) -> Done {
     let selection = selection(&arguments.suite)?;
-    let system = loaded(host)?;
-    let mut chosen: Chosen = system.scenarios.iter().map(|scenario| (scenario, None)).collect();
-    let scenarios = chosen.len();
-    let with_scenario = |defect: &'_ crate::run::Defect| system.scenario(defect.scenario).is_some();
-    let defects: Vec<&crate::run::Defect> =
-        system.defects.iter().filter(|defect| with_scenario(defect)).collect();
-    chosen
-        .extend(defects.iter().filter_map(|defect| Some((system.scenario(defect.scenario)?, Some(*defect)))));
-    let progress = Progress::new(chosen.len() as u64);
-    let outcome = execute(&system, selection, &arguments.suite, chosen, progress, &|_| ())?;
+    let systems = loaded(host)?;
+    let mut tasks: Vec<Task> = scenarios(&systems).collect();
+    let good = tasks.len();
+    tasks.extend(
+        systems
+            .iter()
+            .flat_map(|system| system.defects.iter().filter_map(move |defect| broken(system, defect))),
+    );
+    let defects: Vec<&Defect> = tasks.iter().filter_map(|task| task.defect).collect();
+    let progress = Progress::new(tasks.len() as u64);
+    let outcome = execute(selection, &arguments.suite, tasks, progress, &|_| ())?;
     let report = &outcome.report;
     if interrupted(report) {
         return Err(Failure::new("interrupted before every defect was run"));
     }
-    let (good, bad) = report.scenarios.split_at(scenarios.min(report.scenarios.len()));
+    let (good, bad) = report.scenarios.split_at(good.min(report.scenarios.len()));
     let mut proven = Proven::of(good);
     for (defect, bad) in defects.into_iter().zip(bad) {
         if let Some(good) = good.iter().find(|good| good.name == defect.scenario) {
@@ -139,7 +144,7 @@ fn prove(host: Option<&Host>, arguments: &DefectsArguments) -> Done {
         }
     }
     proven.save();
-    show(&system, &proven, arguments)?;
+    show(&systems, &proven, arguments)?;
     let layout = Layout::detect();
     for good in good.iter().filter(|good| good.verdict.is_some_and(|verdict| verdict.exit_code() != 0)) {
         print(&terminal::scenario(good, &layout));

@@ -5,21 +5,25 @@ use std::sync::Arc;
 use super::output::Failure;
 use crate::run::System;
 
-/// A system with scenarios, for `run` and `defects`.
+/// Systems with scenarios, for `run` and `defects`.
 pub struct Host {
-    /// The system as far as lists need it: programs may be missing.
-    pub describe: fn() -> System,
-    /// The system ready to run: builds what it needs. The error is one message.
-    pub load: fn() -> Result<System, String>,
+    /// The systems as far as lists need them: programs may be missing.
+    pub describe: fn() -> Vec<System>,
+    /// The systems ready to run: builds what they need. The error is one message.
+    pub load: fn() -> Result<Vec<System>, String>,
 }
 
-pub(super) fn described(host: Option<&Host>) -> Result<Arc<System>, Failure> {
-    host.map(|host| Arc::new((host.describe)())).ok_or_else(no_scenarios)
+pub(super) fn described(host: Option<&Host>) -> Result<Vec<Arc<System>>, Failure> {
+    host.map(|host| shared((host.describe)())).ok_or_else(no_scenarios)
 }
 
-pub(super) fn loaded(host: Option<&Host>) -> Result<Arc<System>, Failure> {
+pub(super) fn loaded(host: Option<&Host>) -> Result<Vec<Arc<System>>, Failure> {
     let host = host.ok_or_else(no_scenarios)?;
-    (host.load)().map(Arc::new).map_err(Failure::new)
+    (host.load)().map(shared).map_err(Failure::new)
+}
+
+fn shared(systems: Vec<System>) -> Vec<Arc<System>> {
+    systems.into_iter().map(Arc::new).collect()
 }
 
 fn no_scenarios() -> Failure {

@@ -13,25 +13,22 @@ use crate::report::progress::Progress;
 use crate::report::terminal::{self, Layout};
 use crate::report::{RunReport, ScenarioReport};
 use crate::run::{
-    Defect, EngineError, EngineOptions, JOBS, Scenario, Suite, SuiteOutcome, System, run_suite,
+    Defect, EngineError, EngineOptions, JOBS, Suite, SuiteOutcome, System, Task, run_suite, subject_of,
 };
-
-/// What is to be run: a scenario, and a defect in it or none.
-pub(super) type Chosen<'s> = Vec<(&'s Scenario, Option<&'s Defect>)>;
 
 pub(super) fn run(host: Option<&Host>, arguments: &RunArguments) -> Done {
     let selection = selection(&arguments.suite)?;
-    let system = loaded(host)?;
-    let chosen = chosen(&system, arguments)?;
+    let systems = loaded(host)?;
+    let tasks = chosen(&systems, arguments)?;
     if arguments.all_orders {
         crate::run::ask_for_all_orders();
     }
     let quiet = arguments.report.json.as_deref().is_some_and(is_stdout);
-    let several = chosen.len() > 1;
+    let several = tasks.len() > 1;
     if !quiet {
-        print(&opening(&system, &chosen));
+        print(&opening(&tasks));
     }
-    let progress = Progress::new(chosen.len() as u64);
+    let progress = Progress::new(tasks.len() as u64);
     let told = progress.clone();
     let layout = Layout { several, ..Layout::detect() };
     let done = move |report: &ScenarioReport| {
@@ -39,7 +36,7 @@ pub(super) fn run(host: Option<&Host>, arguments: &RunArguments) -> Done {
             told.print(&terminal::scenario(report, &layout));
         }
     };
-    let outcome = execute(&system, selection, &arguments.suite, chosen, progress, &done)?;
+    let outcome = execute(selection, &arguments.suite, tasks, progress, &done)?;
     conclude(&outcome, quiet, arguments)
 }
 
@@ -63,10 +60,9 @@ fn conclude(outcome: &SuiteOutcome, quiet: bool, arguments: &RunArguments) -> Do
 
 /// Starts the backends, runs what was chosen, ends everything.
 pub(super) fn execute(
-    system: &Arc<System>,
     selection: Selection,
     arguments: &SuiteArguments,
-    scenarios: Chosen,
+    tasks: Vec<Task>,
     progress: Progress,
     done: &(dyn Fn(&ScenarioReport) + Sync),
 ) -> Result<SuiteOutcome, Failure> {
@@ -74,10 +70,10 @@ pub(super) fn execute(
     let runtime = runtime.map_err(|error| Failure::new(format!("cannot start: {error}")))?;
     let _within = runtime.enter();
     let interrupts = interrupts().map_err(|error| Failure::new(format!("cannot take signals: {error}")))?;
-    let suite = Suite { scenarios, jobs: arguments.jobs.unwrap_or(JOBS), done, interrupts };
+    let suite = Suite { tasks, jobs: arguments.jobs.unwrap_or(JOBS), done, interrupts };
     let evidence = arguments.evidence.clone();
     let options = EngineOptions { selection, evidence, progress: progress.clone(), rerun };
-    let outcome = run_suite(system.clone(), options, suite).map_err(failed);
+    let outcome = run_suite(options, suite).map_err(failed);
     progress.finish();
     outcome
 }
@@ -102,46 +98,57 @@ fn failed(error: EngineError) -> Failure {
     }
 }
 
-fn chosen<'s>(system: &'s System, arguments: &RunArguments) -> Result<Chosen<'s>, Failure> {
+fn chosen<'s>(systems: &'s [Arc<System>], arguments: &RunArguments) -> Result<Vec<Task<'s>>, Failure> {
     if let Some(name) = &arguments.defect {
-        let known = system.defects.iter().map(|defect| defect.name);
-        let unknown = || Failure::unknown("defect", name, known, "`probity defects` lists them");
-        let defect = system.defect(name).ok_or_else(unknown)?;
-        let scenario = system.scenario(defect.scenario);
-        let scenario =
-            scenario.ok_or_else(|| Failure::new(format!("{name} names no scenario that there is")))?;
-        return Ok(vec![(scenario, Some(defect))]);
+        return with_defect(systems, name).map(|task| vec![task]);
     }
+    let all: Vec<Task> = scenarios(systems).collect();
     let patterns: Vec<&String> = arguments.only.iter().chain(&arguments.scenarios).collect();
     for pattern in &patterns {
-        if !system.scenarios.iter().any(|scenario| fits(scenario, pattern)) {
-            let known = system.scenarios.iter().flat_map(|scenario| [scenario.name, scenario.family]);
-            return Err(Failure::unknown(
-                "scenario",
-                pattern,
-                known,
-                "a part of a scenario's name, or its family",
-            ));
+        if !all.iter().any(|task| fits(task, pattern)) {
+            let known =
+                all.iter().flat_map(|task| [task.scenario.name, task.scenario.family, task.system.name]);
+            let hint = "a part of a scenario's name, its family, or its system";
+            return Err(Failure::unknown("scenario", pattern, known, hint));
         }
     }
-    let wanted =
-        |scenario: &&Scenario| patterns.is_empty() || patterns.iter().any(|pattern| fits(scenario, pattern));
-    Ok(system.scenarios.iter().filter(wanted).map(|scenario| (scenario, None)).collect())
+    let wanted = |task: &Task| patterns.is_empty() || patterns.iter().any(|pattern| fits(task, pattern));
+    Ok(all.into_iter().filter(wanted).collect())
 }
 
-/// A pattern is a part of the name, or the family.
-fn fits(scenario: &Scenario, pattern: &str) -> bool {
-    scenario.family == pattern || scenario.name.contains(pattern)
+/// Every scenario of every system, without a defect.
+pub(super) fn scenarios(systems: &[Arc<System>]) -> impl Iterator<Item = Task<'_>> {
+    systems.iter().flat_map(|system| system.scenarios.iter().map(move |scenario| Task::new(system, scenario)))
 }
 
-fn opening(system: &System, chosen: &Chosen) -> String {
+/// The scenario that a defect shows in, with the defect; `None` where the system has no such scenario.
+pub(super) fn broken<'s>(system: &'s Arc<System>, defect: &'s Defect) -> Option<Task<'s>> {
+    system.scenario(defect.scenario).map(|scenario| Task::new(system, scenario).with(defect))
+}
+
+fn with_defect<'s>(systems: &'s [Arc<System>], name: &str) -> Result<Task<'s>, Failure> {
+    let found = systems.iter().find_map(|system| Some((system, system.defect(name)?)));
+    let Some((system, defect)) = found else {
+        let known = systems.iter().flat_map(|system| &system.defects).map(|defect| defect.name);
+        return Err(Failure::unknown("defect", name, known, "`probity defects` lists them"));
+    };
+    broken(system, defect).ok_or_else(|| Failure::new(format!("{name} names no scenario that there is")))
+}
+
+/// A pattern is a part of the name, the family, or the system.
+fn fits(task: &Task, pattern: &str) -> bool {
+    let Task { system, scenario, .. } = task;
+    scenario.family == pattern || system.name == pattern || scenario.name.contains(pattern)
+}
+
+fn opening(tasks: &[Task]) -> String {
     let version = env!("CARGO_PKG_VERSION");
-    match chosen.as_slice() {
-        [(scenario, Some(defect))] => {
+    let subject = subject_of(tasks);
+    match tasks {
+        [Task { scenario, defect: Some(defect), .. }] => {
             let red: Vec<_> = defect.red().collect();
             format!(
-                "Probity {version} · {} · {} with the defect {}: {} {}\nmust turn red: {}\n\n",
-                system.name,
+                "Probity {version} · {subject} · {} with the defect {}: {} {}\nmust turn red: {}\n\n",
                 scenario.name,
                 defect.name,
                 defect.carrier,
@@ -149,8 +156,8 @@ fn opening(system: &System, chosen: &Chosen) -> String {
                 red.join(" ")
             )
         }
-        [_] => format!("Probity {version} · {} · 1 scenario\n\n", system.name),
-        chosen => format!("Probity {version} · {} · {} scenarios\n\n", system.name, chosen.len()),
+        [_] => format!("Probity {version} · {subject} · 1 scenario\n\n"),
+        tasks => format!("Probity {version} · {subject} · {} scenarios\n\n", tasks.len()),
     }
 }
 

@@ -12,7 +12,7 @@ use futures_util::FutureExt;
 use super::capture::Captures;
 use super::running::{Running, Stop};
 use super::share::Share;
-use super::{Alteration, Defect, Own, Scenario, System};
+use super::{Alteration, Own, Scenario, Task};
 use crate::backend::{Backends, Kind, Selection};
 use crate::bundle::{self, Writer};
 use crate::collector::{Collector, Options};
@@ -41,7 +41,6 @@ pub struct EngineOptions {
 
 /// Backends that stand, and where the run keeps its files.
 pub struct Engine {
-    system: Arc<System>,
     backends: Backends,
     options: EngineOptions,
     workdir: Workdir,
@@ -74,7 +73,7 @@ pub enum EngineError {
 
 impl Engine {
     /// Starts the backends side by side.
-    pub async fn start(system: Arc<System>, options: EngineOptions) -> Result<Engine, EngineError> {
+    pub async fn start(options: EngineOptions) -> Result<Engine, EngineError> {
         let run = RunId::new();
         let writer = match &options.evidence {
             Some(path) => Writer::create(path)?,
@@ -96,15 +95,8 @@ impl Engine {
                 return Err(error.into());
             }
         };
-        Ok(Engine {
-            system,
-            backends,
-            options,
-            workdir,
-            writer,
-            started: Instant::now(),
-            count: AtomicU32::new(0),
-        })
+        let (started, count) = (Instant::now(), AtomicU32::new(0));
+        Ok(Engine { backends, options, workdir, writer, started, count })
     }
 
     /// Where evidence and reports of this run are.
@@ -125,8 +117,8 @@ impl Engine {
     }
 
     /// Puts the reports of scenarios together to that of the run.
-    pub fn report(&self, scenarios: Vec<ScenarioReport>) -> RunReport {
-        let mut report = RunReport::new(self.system.name, scenarios).with_backends(self.backends());
+    pub fn report(&self, subject: impl Into<String>, scenarios: Vec<ScenarioReport>) -> RunReport {
+        let mut report = RunReport::new(subject, scenarios).with_backends(self.backends());
         report.seconds = self.started.elapsed().as_secs_f64();
         report
     }
@@ -146,19 +138,19 @@ impl Engine {
     }
 
     /// Runs one scenario, with a defect or without.
-    pub async fn run(&self, scenario: &Scenario, defect: Option<&Defect>) -> Outcome {
+    pub async fn run(&self, task: Task<'_>) -> Outcome {
+        let Task { scenario, defect, .. } = task;
         if let Some(reason) = self.cannot(scenario) {
             let report = ScenarioReport::skipped(scenario.name, scenario.family, reason);
-            return self.never_ran(scenario, report);
+            return self.never_ran(task, report);
         }
         let mut seconds = BTreeMap::new();
-        let name = directory_name(scenario, defect);
         let rerun = Some((self.options.rerun)(scenario.name, defect.map(|defect| defect.name)));
-        let outcome = match self.capture(scenario, defect, &name, &mut seconds).await {
-            Ok(captured) => self.conclude(captured, scenario, rerun, seconds),
+        let outcome = match self.capture(task, &mut seconds).await {
+            Ok(captured) => self.conclude(captured, task, rerun, seconds),
             Err(stop) => {
                 let report = ScenarioReport::could_not_run(scenario.name, scenario.family, stop.to_string());
-                self.never_ran(scenario, ScenarioReport { seconds, rerun, ..report })
+                self.never_ran(task, ScenarioReport { seconds, rerun, ..report })
             }
         };
         self.options.progress.advance();
@@ -170,26 +162,21 @@ impl Engine {
         cannot(self.backends.selection(), scenario)
     }
 
-    async fn capture(
-        &self,
-        scenario: &Scenario,
-        defect: Option<&Defect>,
-        name: &str,
-        seconds: &mut BTreeMap<String, f64>,
-    ) -> Result<Captured, Stop> {
+    async fn capture(&self, task: Task<'_>, seconds: &mut BTreeMap<String, f64>) -> Result<Captured, Stop> {
+        let Task { system, scenario, defect } = task;
         let progress = self.options.progress.begin(scenario.name);
         let number = self.count.fetch_add(1, Ordering::Relaxed);
         let unique = format!("s{number}-{}", self.workdir.run().as_str());
         // Short: Unix sockets lie in it, and their paths end at 103 bytes.
-        let short: String = name.chars().take(20).collect();
+        let short: String = directory_name(scenario, defect).chars().take(20).collect();
         let workdir = self
             .workdir
             .child(&format!("{number}-{short}"))
             .map_err(|error| Stop::because("no work directory", error))?;
         let mut clock = Clock { seconds, began: Instant::now() };
         let stack = (scenario.stack)();
-        let share = Share::take(&self.system, &stack, &self.backends, &unique, workdir, progress).await?;
-        let mut running = self.prepare(scenario, defect, stack, share).await?;
+        let share = Share::take(system, &stack, &self.backends, &unique, workdir, progress).await?;
+        let mut running = self.prepare(task, stack, share).await?;
         let error = running.live(scenario, &mut clock).await;
         let early = running.early.take();
         let evidence = running.into_evidence().await;
@@ -197,13 +184,8 @@ impl Engine {
         Ok(Captured { evidence, early, error })
     }
 
-    async fn prepare(
-        &self,
-        scenario: &Scenario,
-        defect: Option<&Defect>,
-        stack: super::Stack,
-        share: Share,
-    ) -> Result<Running, Stop> {
+    async fn prepare(&self, task: Task<'_>, stack: super::Stack, share: Share) -> Result<Running, Stop> {
+        let Task { system, defect, .. } = task;
         let collector = Collector::start(Options::default())
             .await
             .map_err(|error| Stop::because("no collector", error))?;
@@ -226,16 +208,16 @@ impl Engine {
         let mut altered_files = Vec::new();
         match defect.map(|defect| (&defect.alteration, defect.name)) {
             Some((Alteration::Environment, name)) => {
-                extra_environment.push((self.system.defect_variable.to_string(), name.to_string()));
+                extra_environment.push((system.defect_variable.to_string(), name.to_string()));
             }
             Some((Alteration::File { name, change }, _)) => altered_files.push((*name, *change)),
             None => {}
         }
         let names = share.names();
-        let mut evidence = Evidence { names, ..self.nothing_of(scenario) };
-        evidence.expectations.extend(self.snapshot_of(scenario, stack.snapshot)?);
+        let mut evidence = Evidence { names, ..nothing_of(task) };
+        evidence.expectations.extend(snapshot_of(task, stack.snapshot)?);
         let mut running = Running {
-            system: self.system.clone(),
+            system: system.clone(),
             stack,
             share,
             collector,
@@ -254,32 +236,9 @@ impl Engine {
         Ok(running)
     }
 
-    /// The committed snapshot of a scenario, as an expectation. One that cannot be read is an error of ours, not a pass.
-    fn snapshot_of(&self, scenario: &Scenario, wanted: bool) -> Result<Option<Expectation>, Stop> {
-        if !wanted {
-            return Ok(None);
-        }
-        let snapshots = crate::snapshot::Snapshots::at(&self.system.snapshots);
-        let outline = snapshots.expected(scenario.name).map_err(|error| Stop(error.to_string()))?;
-        let at = snapshots.path(scenario.name);
-        let at = at.strip_prefix(&self.system.root).unwrap_or(&at).display().to_string();
-        Ok(outline.map(|outline| Expectation {
-            kind: ExpectationKind::Snapshot,
-            stimulus: None,
-            outline,
-            at,
-        }))
-    }
-
-    /// The evidence of a scenario before anything was captured.
-    fn nothing_of(&self, scenario: &Scenario) -> Evidence {
-        let written_at = scenario.drive.place(&self.system.root);
-        Evidence { scenario: scenario.name.into(), written_at, ..Evidence::default() }
-    }
-
     /// A scenario without evidence: saved all the same, so that the run can be judged again as a whole.
-    fn never_ran(&self, scenario: &Scenario, report: ScenarioReport) -> Outcome {
-        let saved = self.writer.scenario(&report, &self.nothing_of(scenario), None);
+    fn never_ran(&self, task: Task<'_>, report: ScenarioReport) -> Outcome {
+        let saved = self.writer.scenario(&report, &nothing_of(task), None);
         let report = match saved {
             Ok(_) => report,
             Err(error) => report.with_error(format!("cannot save the report: {error}")),
@@ -290,14 +249,14 @@ impl Engine {
     fn conclude(
         &self,
         captured: Captured,
-        scenario: &Scenario,
+        Task { system, scenario, .. }: Task<'_>,
         rerun: Option<String>,
         mut seconds: BTreeMap<String, f64>,
     ) -> Outcome {
         let mut clock = Clock { seconds: &mut seconds, began: Instant::now() };
         let Captured { evidence, early, error } = captured;
         let stack = (scenario.stack)();
-        let mut declaration = self.system.declaration.clone();
+        let mut declaration = system.declaration.clone();
         if let Some(change) = stack.declares {
             change(&mut declaration);
         }
@@ -334,6 +293,24 @@ pub(super) fn cannot(selection: &Selection, scenario: &Scenario) -> Option<Strin
     })
 }
 
+/// The evidence of a scenario before anything was captured.
+fn nothing_of(Task { system, scenario, .. }: Task<'_>) -> Evidence {
+    let written_at = scenario.drive.place(&system.root);
+    Evidence { scenario: scenario.name.into(), written_at, ..Evidence::default() }
+}
+
+/// The committed snapshot of a scenario, as an expectation. One that cannot be read is an error of ours, not a pass.
+fn snapshot_of(Task { system, scenario, .. }: Task<'_>, wanted: bool) -> Result<Option<Expectation>, Stop> {
+    if !wanted {
+        return Ok(None);
+    }
+    let snapshots = crate::snapshot::Snapshots::at(&system.snapshots);
+    let outline = snapshots.expected(scenario.name).map_err(|error| Stop(error.to_string()))?;
+    let at = snapshots.path(scenario.name);
+    let at = at.strip_prefix(&system.root).unwrap_or(&at).display().to_string();
+    Ok(outline.map(|outline| Expectation { kind: ExpectationKind::Snapshot, stimulus: None, outline, at }))
+}
+
 /// What a scenario left, and why it could not be driven to its end.
 struct Captured {
     evidence: Evidence,
@@ -354,7 +331,7 @@ impl Clock<'_> {
     }
 }
 
-fn directory_name(scenario: &Scenario, defect: Option<&Defect>) -> String {
+fn directory_name(scenario: &Scenario, defect: Option<&super::Defect>) -> String {
     match defect {
         Some(defect) => format!("{}+{}", scenario.name, defect.name),
         None => scenario.name.to_string(),

@@ -1,12 +1,12 @@
 //! A run of many scenarios side by side, as `probity run` does it: results as they come, an interrupt that still reports.
 
 use std::path::PathBuf;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
 
 use tokio::sync::watch;
 
-use super::{Defect, Engine, EngineError, EngineOptions, Outcome, Scenario, System};
+use super::{Engine, EngineError, EngineOptions, Outcome, Task, subject_of};
 use crate::process::interrupt::Interrupt;
 use crate::report::{RunReport, ScenarioReport};
 
@@ -15,7 +15,7 @@ pub const JOBS: usize = 4;
 
 /// What is to be run.
 pub struct Suite<'s> {
-    pub scenarios: Vec<(&'s Scenario, Option<&'s Defect>)>,
+    pub tasks: Vec<Task<'s>>,
     pub jobs: usize,
     /// Told of each scenario when it is done.
     pub done: &'s (dyn Fn(&ScenarioReport) + Sync),
@@ -33,24 +33,18 @@ pub struct SuiteOutcome {
 }
 
 /// Runs them. Backends that do not start end the run at once.
-pub fn run_suite(
-    system: Arc<System>,
-    options: EngineOptions,
-    suite: Suite,
-) -> Result<SuiteOutcome, EngineError> {
+pub fn run_suite(options: EngineOptions, suite: Suite) -> Result<SuiteOutcome, EngineError> {
     let runtime = tokio::runtime::Handle::current();
-    let engine = runtime.block_on(Engine::start(system, options))?;
+    let engine = runtime.block_on(Engine::start(options))?;
     let next = AtomicUsize::new(0);
-    let reports: Mutex<Vec<Option<ScenarioReport>>> = Mutex::new(vec![None; suite.scenarios.len()]);
+    let reports: Mutex<Vec<Option<ScenarioReport>>> = Mutex::new(vec![None; suite.tasks.len()]);
     std::thread::scope(|threads| {
-        for _ in 0..suite.jobs.clamp(1, suite.scenarios.len().max(1)) {
+        for _ in 0..suite.jobs.clamp(1, suite.tasks.len().max(1)) {
             threads.spawn(|| {
                 loop {
                     let number = next.fetch_add(1, Ordering::Relaxed);
-                    let Some((scenario, defect)) = suite.scenarios.get(number) else { return };
-                    let Some(report) =
-                        runtime.block_on(one(&engine, scenario, *defect, suite.interrupts.clone()))
-                    else {
+                    let Some(task) = suite.tasks.get(number) else { return };
+                    let Some(report) = runtime.block_on(one(&engine, *task, suite.interrupts.clone())) else {
                         return;
                     };
                     (suite.done)(&report);
@@ -61,7 +55,7 @@ pub fn run_suite(
     });
     let reports: Vec<_> = reports.into_inner().expect("no holder panics").into_iter().flatten().collect();
     let interrupted = suite.interrupts.borrow().is_some();
-    let mut report = engine.report(reports);
+    let mut report = engine.report(subject_of(&suite.tasks), reports);
     if interrupted {
         report = report.interrupted();
     }
@@ -77,13 +71,12 @@ pub fn run_suite(
 /// `None`: interrupted before it was done.
 async fn one(
     engine: &Engine,
-    scenario: &Scenario,
-    defect: Option<&Defect>,
+    task: Task<'_>,
     mut interrupts: watch::Receiver<Option<Interrupt>>,
 ) -> Option<ScenarioReport> {
     tokio::select! {
         biased;
         _ = interrupts.wait_for(Option::is_some) => None,
-        Outcome { report, .. } = engine.run(scenario, defect) => Some(report),
+        Outcome { report, .. } = engine.run(task) => Some(report),
     }
 }

@@ -2,13 +2,15 @@
 
 use std::panic::Location;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use futures_util::future::LocalBoxFuture;
 
 use super::{Outcome, Running, ServiceProgram, Stack, Stop};
 use crate::model::{Declaration, SourcePlace};
 
-/// Everything Probity needs to run a team's scenarios.
+/// Everything Probity needs to run a team's scenarios. Several systems may share a run: the names of scenarios and defects are
+/// unique over all of them.
 pub struct System {
     pub name: &'static str,
     pub declaration: Declaration,
@@ -37,6 +39,35 @@ impl System {
     pub fn service(&self, name: &str) -> Option<&ServiceProgram> {
         self.services.iter().find(|service| service.name == name)
     }
+}
+
+/// One scenario of a system to be run, with a defect in it or none.
+#[derive(Clone, Copy)]
+pub struct Task<'s> {
+    pub system: &'s Arc<System>,
+    pub scenario: &'s Scenario,
+    pub defect: Option<&'s Defect>,
+}
+
+impl<'s> Task<'s> {
+    pub fn new(system: &'s Arc<System>, scenario: &'s Scenario) -> Self {
+        Task { system, scenario, defect: None }
+    }
+
+    pub fn with(self, defect: &'s Defect) -> Self {
+        Task { defect: Some(defect), ..self }
+    }
+}
+
+/// The systems that these tasks are of, in words: `shortener and ledger`.
+pub fn subject_of(tasks: &[Task]) -> String {
+    let mut names: Vec<&str> = Vec::new();
+    for task in tasks {
+        if !names.contains(&task.system.name) {
+            names.push(task.system.name);
+        }
+    }
+    names.join(" and ")
 }
 
 /// What drives a scenario once its stack stands, and where that is written.

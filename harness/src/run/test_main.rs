@@ -1,6 +1,7 @@
 //! The scenario suite under `cargo test`: one test for each scenario, one for each defect, with libtest's own command line.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex};
 
@@ -8,7 +9,7 @@ use libtest_mimic::{Arguments, Failed, Trial};
 use tokio::runtime::Runtime;
 use tokio::sync::OnceCell;
 
-use super::{Engine, EngineOptions, Outcome, Scenario, System, judge_defect};
+use super::{Defect, Engine, EngineOptions, Outcome, Proof, Scenario, System, Task, judge_defect};
 use crate::backend::Selection;
 use crate::model::Verdict;
 use crate::report::progress::Progress;
@@ -19,11 +20,11 @@ use crate::snapshot::Snapshots;
 const TESTS_AT_ONCE: usize = 4;
 
 /// The main function of a scenario suite. Serves the hidden subcommands first.
-pub fn test_main(system: impl FnOnce() -> System) -> ExitCode {
+pub fn test_main(systems: impl FnOnce() -> Vec<System>) -> ExitCode {
     crate::process::serve_hidden_subcommands();
     let mut arguments = Arguments::from_args();
     arguments.test_threads.get_or_insert(TESTS_AT_ONCE);
-    let suite = Arc::new(Suite::new(system()));
+    let suite = Arc::new(Suite::new(systems()));
     let trials = trials(&suite);
     let conclusion = libtest_mimic::run(&arguments, trials);
     suite.end(!conclusion.has_failed());
@@ -32,35 +33,52 @@ pub fn test_main(system: impl FnOnce() -> System) -> ExitCode {
 
 fn trials(suite: &Arc<Suite>) -> Vec<Trial> {
     let mut trials = vec![snapshots_are_kept(suite)];
-    for (number, scenario) in suite.system.scenarios.iter().enumerate() {
-        let ignored = cannot(scenario);
-        let suite = suite.clone();
-        let name = format!("{}::{}", scenario.family, scenario.name);
-        let trial = Trial::test(name, move || suite.scenario(number));
-        trials.push(skippable(trial, ignored));
-    }
-    for (number, proof) in suite.system.proofs.iter().enumerate() {
-        let suite = suite.clone();
-        trials.push(Trial::test(format!("{}::{}", proof.scenario.family, proof.scenario.name), move || {
-            suite.proof(number)
-        }));
-    }
-    for (number, defect) in suite.system.defects.iter().enumerate() {
-        let suite = suite.clone();
-        let ignored = suite.system.scenario(defect.scenario).and_then(cannot);
-        let trial = Trial::test(format!("defect::{}", defect.name), move || suite.defect(number));
-        trials.push(skippable(trial, ignored));
+    for system in &suite.systems {
+        trials.extend((0..system.scenarios.len()).map(|number| scenario_trial(suite, system, number)));
+        trials.extend((0..system.proofs.len()).map(|number| proof_trial(suite, system, number)));
+        trials.extend((0..system.defects.len()).map(|number| defect_trial(suite, system, number)));
     }
     trials
 }
 
-/// No pending snapshot, none that no scenario has, none that cannot be read.
+fn scenario_trial(suite: &Arc<Suite>, system: &Arc<System>, number: usize) -> Trial {
+    let scenario = &system.scenarios[number];
+    let (name, ignored) = (format!("{}::{}", scenario.family, scenario.name), cannot(scenario));
+    let (suite, system) = (suite.clone(), system.clone());
+    let trial = Trial::test(name, move || suite.scenario(Task::new(&system, &system.scenarios[number])));
+    skippable(trial, ignored)
+}
+
+fn proof_trial(suite: &Arc<Suite>, system: &Arc<System>, number: usize) -> Trial {
+    let scenario = &system.proofs[number].scenario;
+    let name = format!("{}::{}", scenario.family, scenario.name);
+    let (suite, system) = (suite.clone(), system.clone());
+    Trial::test(name, move || suite.proof(&system, &system.proofs[number]))
+}
+
+fn defect_trial(suite: &Arc<Suite>, system: &Arc<System>, number: usize) -> Trial {
+    let defect = &system.defects[number];
+    let ignored = system.scenario(defect.scenario).and_then(cannot);
+    let name = format!("defect::{}", defect.name);
+    let (suite, system) = (suite.clone(), system.clone());
+    let trial = Trial::test(name, move || suite.defect(&system, &system.defects[number]));
+    skippable(trial, ignored)
+}
+
+/// No pending snapshot, none that no scenario has, none that cannot be read. Systems may share a directory.
 fn snapshots_are_kept(suite: &Arc<Suite>) -> Trial {
     let suite = suite.clone();
     Trial::test("snapshots_are_committed_and_in_use", move || {
-        let with_snapshot = suite.system.scenarios.iter().filter(|scenario| (scenario.stack)().snapshot);
-        let names: Vec<_> = with_snapshot.map(|scenario| scenario.name).collect();
-        Snapshots::at(&suite.system.snapshots).check(names).map_err(Failed::from)
+        let mut directories: BTreeMap<&Path, Vec<&'static str>> = BTreeMap::new();
+        for system in &suite.systems {
+            let with_snapshot = system.scenarios.iter().filter(|scenario| (scenario.stack)().snapshot);
+            let names = with_snapshot.map(|scenario| scenario.name);
+            directories.entry(&system.snapshots).or_default().extend(names);
+        }
+        directories
+            .into_iter()
+            .try_for_each(|(directory, names)| Snapshots::at(directory).check(names))
+            .map_err(Failed::from)
     })
 }
 
@@ -79,7 +97,7 @@ fn cannot(scenario: &Scenario) -> Option<String> {
 }
 
 struct Suite {
-    system: Arc<System>,
+    systems: Vec<Arc<System>>,
     runtime: Runtime,
     engine: OnceCell<Result<Engine, String>>,
     /// Each scenario without a defect runs once, whoever asks first.
@@ -88,38 +106,39 @@ struct Suite {
 }
 
 impl Suite {
-    fn new(system: System) -> Suite {
+    fn new(systems: Vec<System>) -> Suite {
         let runtime =
             tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime starts");
-        let good = system.scenarios.iter().map(|scenario| (scenario.name, OnceCell::new())).collect();
-        Suite { system: Arc::new(system), runtime, engine: OnceCell::new(), good, failed: Mutex::new(false) }
+        let scenarios = systems.iter().flat_map(|system| &system.scenarios);
+        let good = scenarios.map(|scenario| (scenario.name, OnceCell::new())).collect();
+        let systems = systems.into_iter().map(Arc::new).collect();
+        Suite { systems, runtime, engine: OnceCell::new(), good, failed: Mutex::new(false) }
     }
 
     async fn engine(&self) -> Result<&Engine, Failed> {
         let start = async || {
             let selection = Selection::from_environment().map_err(|error| error.to_string())?;
             let options = EngineOptions { selection, evidence: None, progress: Progress::silent(), rerun };
-            Engine::start(self.system.clone(), options).await.map_err(|error| error.to_string())
+            Engine::start(options).await.map_err(|error| error.to_string())
         };
         self.engine.get_or_init(start).await.as_ref().map_err(|error| Failed::from(error.clone()))
     }
 
-    async fn good(&self, scenario: &Scenario) -> Result<Arc<Outcome>, Failed> {
+    async fn good(&self, task: Task<'_>) -> Result<Arc<Outcome>, Failed> {
         let engine = self.engine().await?;
-        let run = async || Arc::new(engine.run(scenario, None).await);
-        Ok(self.good[scenario.name].get_or_init(run).await.clone())
+        let run = async || Arc::new(engine.run(task).await);
+        Ok(self.good[task.scenario.name].get_or_init(run).await.clone())
     }
 
-    fn scenario(&self, number: usize) -> Result<(), Failed> {
+    fn scenario(&self, task: Task<'_>) -> Result<(), Failed> {
         self.runtime.block_on(async {
-            let scenario = &self.system.scenarios[number];
-            let outcome = self.good(scenario).await?;
+            let outcome = self.good(task).await?;
             // Trees of a run that is not whole are no trees to accept.
             let whole = !matches!(outcome.report.verdict, Some(Verdict::Error | Verdict::Incomplete));
             if let Some(outline) = outcome.outline.as_ref().filter(|_| whole) {
                 // Writes the pending snapshot that `cargo insta review` shows, and says what differs.
-                let snapshots = Snapshots::at(&self.system.snapshots);
-                if let Err(difference) = snapshots.assert(scenario.name, outline) {
+                let snapshots = Snapshots::at(&task.system.snapshots);
+                if let Err(difference) = snapshots.assert(task.scenario.name, outline) {
                     return Err(self.fail(format!("{difference}\n\n{}", self.shown(&outcome))));
                 }
             }
@@ -130,22 +149,21 @@ impl Suite {
         })
     }
 
-    fn proof(&self, number: usize) -> Result<(), Failed> {
+    fn proof(&self, system: &Arc<System>, proof: &Proof) -> Result<(), Failed> {
         self.runtime.block_on(async {
-            let proof = &self.system.proofs[number];
-            let outcome = self.engine().await?.run(&proof.scenario, None).await;
+            let outcome = self.engine().await?.run(Task::new(system, &proof.scenario)).await;
             (proof.holds)(&outcome).map_err(|wrong| self.fail(format!("{wrong}\n\n{}", self.shown(&outcome))))
         })
     }
 
-    fn defect(&self, number: usize) -> Result<(), Failed> {
+    fn defect(&self, system: &Arc<System>, defect: &Defect) -> Result<(), Failed> {
         self.runtime.block_on(async {
-            let defect = &self.system.defects[number];
-            let Some(scenario) = self.system.scenario(defect.scenario) else {
+            let Some(scenario) = system.scenario(defect.scenario) else {
                 return Err(self.fail(format!("no scenario is called {}", defect.scenario)));
             };
-            let good = self.good(scenario).await?;
-            let bad = self.engine().await?.run(scenario, Some(defect)).await;
+            let task = Task::new(system, scenario);
+            let good = self.good(task).await?;
+            let bad = self.engine().await?.run(task.with(defect)).await;
             let compared = judge_defect(defect, &good.report, &bad.report);
             if compared.is_exact() && bad.report.error.is_none() {
                 return Ok(());
