@@ -94,7 +94,7 @@ fn take(report: &mut ScenarioReport, rule: &Rule, mut judgement: Judgement) {
     judgement.findings.dedup();
     judgement.gaps.sort();
     judgement.gaps.dedup();
-    let omitted = beyond(&judgement.findings) + beyond(&judgement.gaps);
+    let omitted = beyond(&judgement.findings) + beyond(&judgement.gaps) + judgement.unlisted;
     judgement.findings.truncate(LISTED_PER_RULE_MAX);
     judgement.gaps.truncate(LISTED_PER_RULE_MAX);
     report.findings.append(&mut judgement.findings);

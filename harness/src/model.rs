@@ -6,6 +6,7 @@
 pub(crate) mod attributes;
 pub mod build;
 mod case;
+mod date;
 mod declaration;
 mod evidence;
 mod finding;
@@ -14,6 +15,7 @@ mod span;
 mod spans;
 
 pub use case::Case;
+pub use date::{Date, DateError};
 pub use declaration::*;
 pub use evidence::*;
 pub use finding::*;

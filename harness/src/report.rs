@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize, Serializer};
 
-use crate::model::{Barrier, Declaration, Evidence, Finding, Gap, Outcome, SenderEntry, Severity, Verdict};
+use crate::model::{Barrier, Declaration, Evidence, Finding, Gap, Outcome, SenderEntry, Verdict};
 
 /// Everything a run has to say.
 #[derive(Clone, Debug, Serialize)]
@@ -71,7 +71,7 @@ impl RunReport {
     /// Lets warnings fail their scenarios too (`--deny warnings`).
     pub fn deny_warnings(mut self) -> Self {
         for scenario in &mut self.scenarios {
-            if scenario.findings.iter().any(|finding| finding.severity == Severity::Warning) {
+            if scenario.findings.iter().any(Finding::is_warning) {
                 scenario.verdict = scenario.verdict.map(|verdict| verdict.worst(Verdict::Fail));
                 self.verdict = self.verdict.worst(Verdict::Fail);
             }
@@ -101,7 +101,10 @@ pub struct Totals {
     /// Rules that judged at least one subject somewhere.
     pub rules: usize,
     pub spans: u64,
+    /// Warnings that nobody accepted.
     pub warnings: usize,
+    /// Findings that the file of known findings accepts.
+    pub known: usize,
     /// Spans and requests that were lost on the way and not explained.
     pub lost: u64,
 }
@@ -121,8 +124,8 @@ impl Totals {
             let rules = scenario.rules.iter().filter(|rule| rule.subjects > 0);
             judged.extend(rules.map(|rule| rule.rule.as_str()));
             totals.spans += scenario.counts.spans;
-            totals.warnings +=
-                scenario.findings.iter().filter(|finding| finding.severity == Severity::Warning).count();
+            totals.warnings += scenario.findings.iter().filter(|finding| finding.is_warning()).count();
+            totals.known += scenario.findings.iter().filter(|finding| finding.known.is_some()).count();
             totals.lost += scenario.ledger.iter().map(|entry| entry.counts.lost()).sum::<u64>();
         }
         totals.rules = judged.len();
@@ -265,7 +268,7 @@ pub struct RuleReport {
     /// Why nothing was judged although there might have been a subject.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub not_judged: Option<String>,
-    /// Findings and gaps beyond the bound, which are counted but not listed.
+    /// Findings, violations and gaps beyond the bounds, which are counted but not listed.
     #[serde(skip_serializing_if = "is_zero")]
     pub omitted: u64,
 }

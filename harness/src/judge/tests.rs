@@ -49,6 +49,8 @@ fn finding(severity: Severity, subject: &str) -> Finding {
         tree: String::new(),
         fix: "do it right".into(),
         spans: Vec::new(),
+        known: None,
+        expired: None,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{SpanId, TraceId};
+use super::{Date, SpanId, TraceId};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -41,13 +41,33 @@ pub struct Finding {
     /// The spans concerned, for `probity tree --trace` and deep links.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub spans: Vec<(TraceId, SpanId)>,
+    /// Why the team accepts it: shown, but never red. Rules leave it empty, [`crate::known`] fills it in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub known: Option<Known>,
+    /// The acceptance that ended before today: it counts again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expired: Option<Known>,
 }
 
 impl Finding {
-    /// Whether it turns its rule red; warnings and notes never do.
+    /// Whether it turns its rule red; warnings, notes and what is known never do.
     pub fn is_error(&self) -> bool {
-        self.severity == Severity::Error
+        self.severity == Severity::Error && self.known.is_none()
     }
+
+    /// Whether `--deny warnings` lets it fail its scenario.
+    pub fn is_warning(&self) -> bool {
+        self.severity == Severity::Warning && self.known.is_none()
+    }
+}
+
+/// That a team accepts a finding, as its file of known findings says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Known {
+    pub reason: String,
+    /// The last day on which it is accepted; `None`: without end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Date>,
 }
 
 /// A subject that could not be judged because evidence is missing.
@@ -65,6 +85,9 @@ pub struct Judgement {
     pub subjects: u64,
     pub findings: Vec<Finding>,
     pub gaps: Vec<Gap>,
+    /// Violations of further subjects that no finding lists, beyond the bound of a tally.
+    #[serde(default)]
+    pub unlisted: u64,
     /// Why nothing was judged although there might have been a subject (`no barrier`, `collector away`).
     pub not_judged: Option<String>,
 }

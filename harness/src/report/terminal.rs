@@ -13,7 +13,7 @@ use anstyle::{AnsiColor, Style};
 
 use super::text::{count, harmless, seconds, shortened, thousands, wrap};
 use super::{RunReport, ScenarioReport, Totals};
-use crate::model::{Severity, Verdict};
+use crate::model::{Finding, Severity, Verdict};
 
 /// Characters of a name; whoever names a scenario or a span may be hostile.
 const NAME_MAX: usize = 200;
@@ -120,7 +120,8 @@ pub fn scenario(report: &ScenarioReport, layout: &Layout) -> String {
     let mut text = headline(report, layout);
     let details = details(report, layout);
     let details = details.trim_end_matches('\n');
-    let only_notes = report.findings.iter().all(|finding| finding.severity == Severity::Note);
+    let is_quiet = |finding: &Finding| finding.severity == Severity::Note || finding.known.is_some();
+    let only_notes = report.findings.iter().all(is_quiet);
     match report.verdict {
         _ if details.is_empty() => {}
         Some(Verdict::Pass) if only_notes => _ = writeln!(text, "{details}"),
@@ -280,6 +281,9 @@ fn tally(totals: &Totals) -> String {
     parts.push(count(totals.spans, "span"));
     if totals.warnings > 0 {
         parts.push(count(totals.warnings as u64, "warning"));
+    }
+    if totals.known > 0 {
+        parts.push(count(totals.known as u64, "known finding"));
     }
     parts.push(if totals.lost == 0 {
         "nothing lost".into()

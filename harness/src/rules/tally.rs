@@ -93,6 +93,8 @@ impl Tally {
             tree,
             fix: if fix.is_empty() { format!("probity explain {}", self.rule.id) } else { fix },
             spans: span.map(|span| (span.trace(), span.id())).into_iter().collect(),
+            known: None,
+            expired: None,
         };
         self.found.insert(key, Entry { finding, more: 0 });
     }
@@ -100,6 +102,7 @@ impl Tally {
     /// Puts the findings into the judgement, in the order of their subjects.
     pub(crate) fn put_into(self, judgement: &mut Judgement) {
         let unlisted = self.unlisted;
+        judgement.unlisted += unlisted;
         judgement.findings.extend(self.found.into_values().map(|Entry { mut finding, more }| {
             if more > 0 {
                 finding.seen += &format!(" (and {more} more like it)");
@@ -128,6 +131,7 @@ mod tests {
         let mut judgement = Judgement::default();
         tally.put_into(&mut judgement);
         assert_eq!(judgement.findings.len(), FINDINGS_MAX);
+        assert_eq!(judgement.unlisted, 9_901);
         let one = judgement.findings.iter().find(|finding| finding.subject == "a").unwrap();
         assert_eq!(one.seen, "bad (and 9999 more like it)");
         assert_eq!(one.required, rule.requirement);

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::{BOLD, Layout, drawing, field, severity_style};
-use crate::model::{Finding, Severity};
+use crate::model::{Finding, Known, Severity};
 use crate::report::ScenarioReport;
 use crate::report::text::{harmless, shortened, thousands, wrap};
 
@@ -17,7 +17,7 @@ const FIELD_MAX: usize = 2_000;
 /// Every finding of the scenario, rule by rule.
 pub(super) fn all(report: &ScenarioReport, layout: &Layout) -> String {
     let mut text = String::new();
-    let loud = |finding: &&Finding| finding.severity != Severity::Note;
+    let loud = |finding: &&Finding| finding.severity != Severity::Note && finding.known.is_none();
     let shown: Vec<Finding> = report.findings.iter().filter(loud).cloned().collect();
     for findings in shown.chunk_by(|a, b| a.rule == b.rule && a.severity == b.severity) {
         for finding in findings.iter().take(IN_FULL_MAX) {
@@ -26,7 +26,8 @@ pub(super) fn all(report: &ScenarioReport, layout: &Layout) -> String {
         }
         text.push_str(&others(report, &findings[findings.len().min(IN_FULL_MAX)..], layout));
     }
-    let notes = report.findings.iter().filter(|finding| !loud(finding));
+    text.push_str(&known(report, layout));
+    let notes = report.findings.iter().filter(|finding| !loud(finding) && finding.known.is_none());
     let note = |finding: &Finding| format!("{} {}: {}", finding.rule, finding.subject, finding.seen);
     let notes: Vec<String> =
         notes.take(LISTED_MAX).map(|finding| shortened(&note(finding), FIELD_MAX)).collect();
@@ -35,6 +36,21 @@ pub(super) fn all(report: &ScenarioReport, layout: &Layout) -> String {
         text.push('\n');
     }
     text
+}
+
+/// What the team accepts, with its reasons: a line each.
+fn known(report: &ScenarioReport, layout: &Layout) -> String {
+    let known = || report.findings.iter().filter_map(|finding| Some((finding, finding.known.as_ref()?)));
+    let line = |(finding, known): (&Finding, &Known)| {
+        let subject = shortened(&finding.subject, 200);
+        let end = known.until.map_or_else(String::new, |until| format!(" (until {until})"));
+        format!("{} {subject}: {}{end}", finding.rule, shortened(&known.reason, 400))
+    };
+    let mut lines: Vec<String> = known().take(LISTED_MAX).map(line).collect();
+    if let Some(more) = known().count().checked_sub(LISTED_MAX).filter(|more| *more > 0) {
+        lines.push(format!("and {} more", thousands(more as u64)));
+    }
+    if lines.is_empty() { String::new() } else { field("known", &lines.join("\n"), layout) + "\n" }
 }
 
 fn one(report: &ScenarioReport, finding: &Finding, layout: &Layout) -> String {
@@ -52,6 +68,10 @@ fn one(report: &ScenarioReport, finding: &Finding, layout: &Layout) -> String {
         text.push_str(&drawing("tree", &shortened(&finding.tree, 10 * FIELD_MAX)));
     }
     text.push_str(&field("fix", &fix(finding), layout));
+    if let Some(Known { reason, until: Some(until) }) = &finding.expired {
+        let said = format!("it was known until {until}, and counts again: {}", limited(reason));
+        text.push_str(&field("expired", &said, layout));
+    }
     if let Some(command) = look(report, finding, layout) {
         text.push_str(&field("evidence", &command, layout));
     }

@@ -76,6 +76,8 @@ fn finding() -> Finding {
             .into(),
         fix: "extract the context from the record's headers before the span is started".into(),
         spans: vec![(TraceId([7; 16]), SpanId([8; 8]))],
+        known: None,
+        expired: None,
     }
 }
 
