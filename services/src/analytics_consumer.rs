@@ -4,7 +4,6 @@
 //! its creator by parent, one process span a record, or by link, one process span a batch.
 
 mod record;
-mod source;
 mod work;
 
 use std::process::ExitCode;
@@ -16,9 +15,11 @@ use crate::admin::{self, Admin};
 use crate::config::{ConfigError, DatabaseSettings, Environment, KafkaSettings};
 use crate::database::Database;
 use crate::defect::Defect;
+use crate::kafka::Source;
 use crate::metrics::Metrics;
 use crate::service::{self, Fatal, Service};
-use source::Source;
+use crate::shortener::{DATABASE_URL, GROUP, SCHEMA, TOPIC};
+use record::Record;
 use work::Work;
 
 pub const ADMIN_ADDRESS: &str = "0.0.0.0:9466";
@@ -61,8 +62,8 @@ impl Settings {
     fn from(environment: &Environment) -> Result<Self, ConfigError> {
         Ok(Self {
             join: environment.value("CONSUMER_JOIN", Join::Parent)?,
-            database: environment.database()?,
-            kafka: environment.kafka()?,
+            database: environment.database(DATABASE_URL)?,
+            kafka: environment.kafka(TOPIC, GROUP)?,
         })
     }
 }
@@ -76,7 +77,7 @@ async fn serve(service: Service) -> Result<(), Fatal> {
     let settings = Settings::from(&service.environment)?;
     let defect = service.common.defect;
     let mut metrics = Metrics::new(service.telemetry.meter().clone(), defect);
-    let database = Arc::new(Database::new(&service, &settings.database, &mut metrics));
+    let database = Arc::new(Database::new(&service, &settings.database, &SCHEMA, &mut metrics));
     let source = Source::new(&service, &settings.kafka)?;
     let work = Work::new(&service, &settings, Arc::clone(&database), source.clone(), &mut metrics);
     let admin = Admin {
@@ -90,7 +91,7 @@ async fn serve(service: Service) -> Result<(), Fatal> {
     admin.start(&service).await?;
 
     tokio::select! {
-        () = consume(&database, &source, &work, settings.join, defect) => {}
+        () = consume(&service, &database, &source, &work, settings.join) => {}
         () = work.stopped() => {}
     }
     drop(work);
@@ -99,9 +100,9 @@ async fn serve(service: Service) -> Result<(), Fatal> {
 }
 
 /// Reads and works until the process stops; ends between two batches only.
-async fn consume(database: &Database, source: &Source, work: &Work, join: Join, defect: Option<Defect>) {
+async fn consume(service: &Service, database: &Database, source: &Source, work: &Work, join: Join) {
     database.migrate().await;
-    match defect {
+    match service.common.defect {
         // A topic that is not there now is not there ever, and nothing says so.
         Some(Defect::ConsumerBeforeTopic) if !source.has_topic().await => {
             return std::future::pending().await;
@@ -115,7 +116,7 @@ async fn consume(database: &Database, source: &Source, work: &Work, join: Join, 
     };
     loop {
         let records = source.batch(batch_max, batch_wait).await;
-        work.process(records).await;
+        work.process(records.iter().map(|record| Record::read(record, service)).collect()).await;
     }
 }
 

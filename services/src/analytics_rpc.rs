@@ -28,6 +28,7 @@ use crate::defect::Defect;
 use crate::discovery::Registration;
 use crate::metrics::{Count, DURATION_BOUNDS, Labels, Latency, Metrics};
 use crate::service::{self, Fatal, Service};
+use crate::shortener::{DATABASE_URL, SCHEMA};
 use crate::telemetry::Operation;
 
 pub const ADMIN_ADDRESS: &str = "0.0.0.0:9465";
@@ -60,7 +61,7 @@ impl Settings {
             listen_address: environment.address("LISTEN_ADDR", LISTEN_ADDRESS)?,
             advertise_address: environment.get("ADVERTISE_ADDR").map(str::to_owned),
             lease_seconds,
-            database: environment.database()?,
+            database: environment.database(DATABASE_URL)?,
             etcd: environment.etcd()?,
         })
     }
@@ -74,7 +75,7 @@ pub fn main() -> ExitCode {
 async fn serve(service: Service) -> Result<(), Fatal> {
     let settings = Settings::from(&service.environment)?;
     let mut metrics = Metrics::new(service.telemetry.meter().clone(), service.common.defect);
-    let database = Arc::new(Database::new(&service, &settings.database, &mut metrics));
+    let database = Arc::new(Database::new(&service, &settings.database, &SCHEMA, &mut metrics));
     let clicks = ClickCounts::new(&service, Arc::clone(&database), &mut metrics);
     let (registered, is_registered) = watch::channel(false);
     let admin = Admin {
@@ -163,6 +164,7 @@ async fn answer(service: &Service, listener: TcpListener, clicks: ClickCounts, r
 fn register(service: &Service, settings: &Settings, address: SocketAddr) -> Registration {
     Registration {
         settings: settings.etcd.clone(),
+        service: "analytics-rpc",
         address: settings.advertise_address.clone().unwrap_or_else(|| address.to_string()),
         lease_seconds: settings.lease_seconds,
         defect: service.common.defect,

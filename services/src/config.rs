@@ -10,6 +10,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use crate::defect::Defect;
+use crate::system::System;
 
 /// The environment of the process, read once. Tests build their own.
 #[derive(Debug, Default, Clone)]
@@ -36,6 +37,7 @@ pub(crate) struct Common {
     pub shutdown_grace: Duration,
     /// Directives of `tracing_subscriber::EnvFilter`.
     pub log_level: String,
+    pub system: System,
     /// The one thing this process does wrong on purpose.
     pub defect: Option<Defect>,
 }
@@ -114,9 +116,9 @@ impl Environment {
         Ok(Duration::from_millis(milliseconds))
     }
 
-    pub(crate) fn database(&self) -> Result<DatabaseSettings, ConfigError> {
+    pub(crate) fn database(&self, default_url: &str) -> Result<DatabaseSettings, ConfigError> {
         let variable = "DATABASE_URL";
-        let url = self.text(variable, "postgresql://shortener@localhost:5432/shortener");
+        let url = self.text(variable, default_url);
         // The text of the URL stays out of the message: it may hold a password.
         let url = url
             .parse()
@@ -129,11 +131,15 @@ impl Environment {
         Ok(DatabaseSettings { url, pool_size, timeout })
     }
 
-    pub(crate) fn kafka(&self) -> Result<KafkaSettings, ConfigError> {
+    pub(crate) fn kafka(
+        &self,
+        default_topic: &str,
+        default_group: &str,
+    ) -> Result<KafkaSettings, ConfigError> {
         Ok(KafkaSettings {
             brokers: self.text("KAFKA_BROKERS", "localhost:9092"),
-            topic: self.text("KAFKA_TOPIC", "click-events"),
-            group: self.text("KAFKA_GROUP", "analytics"),
+            topic: self.text("KAFKA_TOPIC", default_topic),
+            group: self.text("KAFKA_GROUP", default_group),
             properties: self.pairs("KAFKA_PROPERTIES", "group.protocol=consumer")?,
         })
     }
@@ -186,7 +192,8 @@ impl Common {
         program: &str,
         admin_address: &str,
     ) -> Result<Self, ConfigError> {
-        let defect = environment.get("SHORTENER_DEFECT").and_then(|name| Defect::of(program, name));
+        let system = System::of(program);
+        let defect = environment.get(system.defect_variable()).and_then(|name| Defect::of(program, name));
         let service_name = match defect {
             // Two services share one name when a block of configuration is copied and not edited.
             Some(Defect::ServiceNameCopied) if program == "analytics-consumer" => "url-api".to_owned(),
@@ -199,6 +206,7 @@ impl Common {
             shutdown_grace: environment.milliseconds("SHUTDOWN_GRACE_MS", 5_000)?,
             // The pool's own warnings repeat what the caller is told anyway.
             log_level: environment.text("LOG_LEVEL", "info,deadpool_postgres=error"),
+            system,
             defect,
         })
     }
@@ -207,6 +215,7 @@ impl Common {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::shortener::{DATABASE_URL, GROUP, TOPIC};
 
     #[test]
     fn an_empty_environment_is_a_working_configuration() {
@@ -215,15 +224,15 @@ mod tests {
         assert_eq!(common.service_name, "url-api");
         assert_eq!(common.admin_address.port(), 9464);
         assert_eq!(common.defect, None);
-        assert_eq!(environment.kafka().unwrap().topic, "click-events");
+        assert_eq!(environment.kafka(TOPIC, GROUP).unwrap().topic, "click-events");
         assert_eq!(environment.etcd().unwrap().endpoints, ["http://localhost:2379"]);
-        assert_eq!(environment.database().unwrap().url.get_dbname(), Some("shortener"));
+        assert_eq!(environment.database(DATABASE_URL).unwrap().url.get_dbname(), Some("shortener"));
     }
 
     #[test]
     fn an_empty_value_counts_as_not_set() {
         let environment = Environment::from([("KAFKA_TOPIC", ""), ("ADMIN_ADDR", "  ")]);
-        assert_eq!(environment.kafka().unwrap().topic, "click-events");
+        assert_eq!(environment.kafka(TOPIC, GROUP).unwrap().topic, "click-events");
         assert!(environment.address("ADMIN_ADDR", "127.0.0.1:0").is_ok());
     }
 
@@ -243,15 +252,15 @@ mod tests {
         );
         let deadline = environment.milliseconds("RPC_DEADLINE_MS", 1).unwrap_err();
         assert!(problem(deadline).starts_with("RPC_DEADLINE_MS: `soon`"));
-        assert!(problem(environment.database().unwrap_err()).starts_with("DATABASE_POOL_SIZE"));
+        assert!(problem(environment.database(DATABASE_URL).unwrap_err()).starts_with("DATABASE_POOL_SIZE"));
         assert!(problem(environment.etcd().unwrap_err()).contains("http://host:port"));
-        assert!(problem(environment.kafka().unwrap_err()).contains("not name=value"));
+        assert!(problem(environment.kafka(TOPIC, GROUP).unwrap_err()).contains("not name=value"));
     }
 
     #[test]
     fn a_broken_database_url_is_refused_without_printing_it() {
         let environment = Environment::from([("DATABASE_URL", "postgres://u:hunter2@h:port/d")]);
-        let message = environment.database().unwrap_err().to_string();
+        let message = environment.database(DATABASE_URL).unwrap_err().to_string();
         assert!(message.starts_with("DATABASE_URL: not a Postgres URL"), "{message}");
         assert!(!message.contains("hunter2"), "{message}");
     }
@@ -262,6 +271,6 @@ mod tests {
             Environment::from([("KAFKA_PROPERTIES", "fetch.wait.max.ms=10; group.protocol=consumer;")]);
         let expected = [("fetch.wait.max.ms", "10"), ("group.protocol", "consumer")];
         let expected = expected.map(|(name, value)| (name.to_owned(), value.to_owned()));
-        assert_eq!(environment.kafka().unwrap().properties, expected);
+        assert_eq!(environment.kafka(TOPIC, GROUP).unwrap().properties, expected);
     }
 }

@@ -25,22 +25,14 @@ use crate::telemetry::Operation;
 const PROBE_LIMIT: Duration = Duration::from_secs(1);
 const RETRY_DELAY: Duration = Duration::from_millis(200);
 
-/// Services may start at the same moment: the lock lets one of them create what is missing.
-const MIGRATION: &str = "
-    BEGIN;
-    SELECT pg_advisory_xact_lock(7306936);
-    CREATE TABLE IF NOT EXISTS links (
-        code text PRIMARY KEY,
-        url text NOT NULL,
-        created_at timestamptz NOT NULL DEFAULT now()
-    );
-    CREATE TABLE IF NOT EXISTS clicks (
-        event_id text PRIMARY KEY,
-        code text NOT NULL,
-        occurred_at timestamptz NOT NULL
-    );
-    CREATE INDEX IF NOT EXISTS clicks_code ON clicks (code);
-    COMMIT;";
+/// The tables of a database.
+#[derive(Debug)]
+pub(crate) struct Schema {
+    /// Creates what is missing. Runs in a transaction that no other instance's runs beside.
+    pub migration: &'static str,
+    /// A statement that fails while something is missing.
+    pub check: &'static str,
+}
 
 /// A statement with a place for each parameter.
 #[derive(Debug)]
@@ -64,6 +56,7 @@ pub(crate) enum DatabaseError {
 /// Access to one database.
 pub(crate) struct Database {
     service: Service,
+    schema: &'static Schema,
     pool: Pool,
     timeout: Duration,
     latency: Latency,
@@ -93,7 +86,12 @@ impl DatabaseError {
 
 impl Database {
     /// Prepares access. Connects when it is first needed.
-    pub(crate) fn new(service: &Service, settings: &DatabaseSettings, metrics: &mut Metrics) -> Self {
+    pub(crate) fn new(
+        service: &Service,
+        settings: &DatabaseSettings,
+        schema: &'static Schema,
+        metrics: &mut Metrics,
+    ) -> Self {
         let latency = metrics.latency(
             "db.client.operation.duration",
             "Duration of database operations",
@@ -101,6 +99,7 @@ impl Database {
         );
         Self {
             service: service.clone(),
+            schema,
             pool: pool(service, settings),
             timeout: settings.timeout,
             latency,
@@ -121,14 +120,17 @@ impl Database {
     }
 
     async fn try_migrate(&self) -> Result<(), DatabaseError> {
-        within(self.timeout, async { Ok(self.pool.get().await?.batch_execute(MIGRATION).await?) }).await
+        // Services may start at the same moment: the lock lets one of them create what is missing.
+        let migration =
+            format!("BEGIN; SELECT pg_advisory_xact_lock(7306936); {} COMMIT;", self.schema.migration);
+        within(self.timeout, async { Ok(self.pool.get().await?.batch_execute(&migration).await?) }).await
     }
 
     /// Whether the database answers now and has the schema. Makes no span.
     pub(crate) async fn check(&self) -> Result<(), String> {
         within(PROBE_LIMIT, async {
             let client = self.pool.get().await?;
-            Ok(client.batch_execute("SELECT FROM links, clicks LIMIT 0").await?)
+            Ok(client.batch_execute(self.schema.check).await?)
         })
         .await
         .map_err(|error| format!("database: {error}"))
@@ -258,7 +260,7 @@ mod tests {
     use crate::config::Environment;
 
     fn settings(url: &str) -> DatabaseSettings {
-        Environment::from([("DATABASE_URL", url)]).database().unwrap()
+        Environment::from([("DATABASE_URL", url)]).database("").unwrap()
     }
 
     #[test]

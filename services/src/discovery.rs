@@ -18,9 +18,9 @@ use crate::config::EtcdSettings;
 const REQUEST_LIMIT: Duration = Duration::from_secs(3);
 const RETRY_DELAY: Duration = Duration::from_millis(200);
 
-/// The directory in which instances of `analytics-rpc` register.
-pub(crate) fn analytics_rpc_prefix(settings: &EtcdSettings) -> String {
-    format!("{}analytics-rpc/", settings.prefix)
+/// The directory in which instances of a service register.
+fn directory(settings: &EtcdSettings, service: &str) -> String {
+    format!("{}{service}/", settings.prefix)
 }
 
 /// Why etcd did not do what was asked.

@@ -1,4 +1,6 @@
-//! What producer and consumer have in common: the client's configuration and where its log lines go.
+//! What producers and consumers have in common: the client's configuration, where its log lines go, and the subscription.
+
+mod source;
 
 use std::time::Duration;
 
@@ -7,6 +9,8 @@ use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::ConsumerContext;
 use rdkafka::error::KafkaError;
+
+pub(crate) use source::Source;
 
 use crate::config::KafkaSettings;
 
@@ -109,7 +113,7 @@ mod tests {
             ("KAFKA_BROKERS", brokers),
             ("KAFKA_PROPERTIES", "fetch.wait.max.ms=10;group.protocol=consumer;linger.ms=1"),
         ])
-        .kafka()
+        .kafka("", "")
         .unwrap()
     }
 

@@ -19,9 +19,13 @@ mod database;
 mod defect;
 mod discovery;
 mod healthcheck;
+mod http_server;
 mod kafka;
 mod metrics;
+mod propagation;
 mod service;
+mod shortener;
+mod system;
 mod telemetry;
 
 pub mod analytics_consumer;

@@ -69,7 +69,7 @@ impl Telemetry {
 
         let (traces, metrics, logs) = (traces.build(), metrics.build(), logs.build());
         logs::install(common, &logs)?;
-        let scope = InstrumentationScope::builder("shortener")
+        let scope = InstrumentationScope::builder(common.system.name())
             .with_version(env!("CARGO_PKG_VERSION"))
             .with_schema_url(SCHEMA_URL)
             .build();

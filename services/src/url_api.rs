@@ -8,7 +8,6 @@ mod breaker;
 mod clicks;
 mod links;
 mod measures;
-mod tracing_layer;
 
 use std::net::SocketAddr;
 use std::process::ExitCode;
@@ -17,22 +16,21 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
-use axum::serve::ListenerExt as _;
-use tokio::net::TcpListener;
 
 use crate::admin::{self, Admin};
 use crate::config::{ConfigError, DatabaseSettings, Environment, EtcdSettings, KafkaSettings};
 use crate::database::Database;
 use crate::defect::Defect;
 use crate::discovery::{self, Endpoints};
+use crate::http_server::HttpServer;
 use crate::metrics::{Exposition, Metrics};
 use crate::service::{self, Fatal, Service};
+use crate::shortener::{DATABASE_URL, GROUP, SCHEMA, TOPIC};
 use crate::telemetry::wait_for_collector;
 use analytics::AnalyticsClient;
 use clicks::Clicks;
-use measures::Measures;
+use measures::{EXPECTED_ANSWERS, Measures};
 
 pub const ADMIN_ADDRESS: &str = "0.0.0.0:9464";
 pub const LISTEN_ADDRESS: &str = "0.0.0.0:8080";
@@ -56,9 +54,9 @@ impl Settings {
     fn from(environment: &Environment) -> Result<Self, ConfigError> {
         Ok(Self {
             listen_address: environment.address("LISTEN_ADDR", LISTEN_ADDRESS)?,
-            database: environment.database()?,
+            database: environment.database(DATABASE_URL)?,
             etcd: environment.etcd()?,
-            kafka: environment.kafka()?,
+            kafka: environment.kafka(TOPIC, GROUP)?,
             rpc_deadline: environment.milliseconds("RPC_DEADLINE_MS", 500)?,
             breaker_failures: environment.value("BREAKER_FAILURES", 5)?,
             breaker_open: environment.milliseconds("BREAKER_OPEN_MS", 1_000)?,
@@ -102,7 +100,8 @@ async fn serve(service: Service) -> Result<(), Fatal> {
         }
     }
 
-    let api = Arc::new(assemble(&service, &settings)?);
+    let (api, server) = assemble(&service, &settings)?;
+    let api = Arc::new(api);
     let admin = Admin {
         exposition: api.exposition.clone(),
         live: admin::always(),
@@ -117,40 +116,23 @@ async fn serve(service: Service) -> Result<(), Fatal> {
         let api = Arc::clone(&api);
         async move { api.database.migrate().await }
     });
-    let outcome = answer(&api, listener).await;
+    let outcome = server.serve(listener, router(Arc::clone(&api))).await;
+    if defect != Some(Defect::ExitDropsInflight) {
+        api.clicks.drain().await;
+    }
     migration.abort();
     outcome
 }
 
-/// Answers requests until the process stops, then ends what has begun.
-async fn answer(api: &Arc<UrlApi>, listener: TcpListener) -> Result<(), Fatal> {
-    let stop = api.service.stop.clone();
-    let listener = listener.tap_io(|stream| _ = stream.set_nodelay(true));
-    let app = router(Arc::clone(api)).into_make_service_with_connect_info::<SocketAddr>();
-    let serving = axum::serve(listener, app)
-        .with_graceful_shutdown(async move { stop.requested().await })
-        .into_future();
-    if api.defect() == Some(Defect::ExitDropsInflight) {
-        // Requests that are being served are cut off in the middle.
-        tokio::select! {
-            _ = serving => {}
-            () = api.service.stop.requested() => {}
-        }
-        return Ok(());
-    }
-    serving.await.map_err(|error| Fatal::Other(error.to_string()))?;
-    api.clicks.drain().await;
-    Ok(())
-}
-
-fn assemble(service: &Service, settings: &Settings) -> Result<UrlApi, Fatal> {
+fn assemble(service: &Service, settings: &Settings) -> Result<(UrlApi, HttpServer), Fatal> {
     let defect = service.common.defect;
     let mut metrics = Metrics::new(service.telemetry.meter().clone(), defect);
-    let database = Database::new(service, &settings.database, &mut metrics);
-    let measures = Measures::new(&mut metrics, &settings.kafka.topic, defect);
-    let endpoints = Endpoints::follow(settings.etcd.clone(), defect);
+    let database = Database::new(service, &settings.database, &SCHEMA, &mut metrics);
+    let server = HttpServer::new(service, &mut metrics, &EXPECTED_ANSWERS);
+    let measures = Measures::new(&mut metrics, &settings.kafka.topic);
+    let endpoints = Endpoints::follow("analytics-rpc", settings.etcd.clone(), defect);
     let public_url = service.environment.text("PUBLIC_URL", "");
-    Ok(UrlApi {
+    let api = UrlApi {
         service: service.clone(),
         database,
         analytics: AnalyticsClient::new(service, settings, endpoints, measures.clone()),
@@ -158,7 +140,8 @@ fn assemble(service: &Service, settings: &Settings) -> Result<UrlApi, Fatal> {
         measures,
         exposition: metrics.exposition(),
         public_url: public_url.trim_end_matches('/').to_owned(),
-    })
+    };
+    Ok((api, server))
 }
 
 fn readiness(api: Arc<UrlApi>) -> admin::Check {
@@ -181,10 +164,7 @@ fn router(api: Arc<UrlApi>) -> Router {
     if api.defect() == Some(Defect::MetricsOnMainPort) {
         router = router.route("/metrics", get(links::metrics));
     }
-    router
-        .layer(DefaultBodyLimit::max(BODY_LIMIT_BYTES))
-        .layer(from_fn_with_state(Arc::clone(&api), tracing_layer::trace))
-        .with_state(api)
+    router.layer(DefaultBodyLimit::max(BODY_LIMIT_BYTES)).with_state(api)
 }
 
 #[cfg(test)]

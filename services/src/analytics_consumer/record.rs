@@ -2,10 +2,11 @@
 
 use opentelemetry::trace::{Link, SpanContext, TraceContextExt as _};
 use opentelemetry::{Context, KeyValue};
-use rdkafka::message::{BorrowedMessage, Message as _};
+use rdkafka::message::{Message as _, OwnedMessage};
 
-use crate::click_event::{self, ClickEvent};
+use crate::click_event::ClickEvent;
 use crate::defect::Defect;
+use crate::propagation;
 use crate::service::Service;
 
 /// One record, read and taken apart.
@@ -21,16 +22,16 @@ pub(super) struct Record {
 }
 
 impl Record {
-    pub(super) fn read(message: &BorrowedMessage<'_>, service: &Service) -> Self {
+    pub(super) fn read(message: &OwnedMessage, service: &Service) -> Self {
         let propagator = service.telemetry.propagator();
         let value = message.payload().unwrap_or_default();
         let event: Result<ClickEvent, _> = serde_json::from_slice(value).map_err(|error| error.to_string());
         let creation = match (service.common.defect, &event) {
             (Some(Defect::ConsumerIgnoresHeaders), _) => Context::new(),
             (Some(Defect::KafkaHeaderInBody), Ok(event)) => {
-                click_event::context_of(propagator, &event.context)
+                propagation::context_of(propagator, &event.context)
             }
-            _ => click_event::context_in(propagator, message.headers()),
+            _ => propagation::context_in(propagator, message.headers()),
         };
         let key = message.key().and_then(|key| std::str::from_utf8(key).ok()).map(str::to_owned);
         Self { partition: message.partition(), offset: message.offset(), key, event, creation }

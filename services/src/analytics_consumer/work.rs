@@ -9,11 +9,10 @@ use opentelemetry::{Context, KeyValue};
 use rdkafka::error::KafkaError;
 
 use super::record::Record;
-use super::source::Source;
 use super::{Join, Settings};
 use crate::database::{Database, DatabaseError, Statement};
 use crate::defect::Defect;
-use crate::kafka::{error_kind, first_broker};
+use crate::kafka::{Source, error_kind, first_broker};
 use crate::metrics::{Count, DURATION_BOUNDS, Labels, Latency, Metrics};
 use crate::service::Service;
 use crate::telemetry::Operation;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use etcd_client::{Client, LeaseKeepAliveStream, LeaseKeeper, PutOptions};
 use tokio::sync::watch;
 
-use super::{EtcdError, RETRY_DELAY, analytics_rpc_prefix, connect, request};
+use super::{EtcdError, RETRY_DELAY, connect, directory, request};
 use crate::config::EtcdSettings;
 use crate::defect::Defect;
 use crate::service::Stop;
@@ -17,6 +17,8 @@ const REVOKE_LIMIT: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(crate) struct Registration {
     pub settings: EtcdSettings,
+    /// The name that others look it up by.
+    pub service: &'static str,
     /// `host:port` under which others reach this instance.
     pub address: String,
     /// How long the key outlives a process that was killed.
@@ -69,7 +71,7 @@ impl Registration {
     async fn register(&self) -> Result<(Client, i64), EtcdError> {
         let mut client = connect(&self.settings).await?;
         let lease = request(client.lease_grant(self.lease_seconds, None)).await?.id();
-        let key = format!("{}{lease}", analytics_rpc_prefix(&self.settings));
+        let key = format!("{}{lease}", directory(&self.settings, self.service));
         let options = PutOptions::new().with_lease(lease);
         request(client.put(key, self.address.as_str(), Some(options))).await?;
         Ok((client, lease))

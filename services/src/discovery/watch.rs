@@ -6,7 +6,7 @@ use std::sync::Arc;
 use etcd_client::{Client, EventType, GetOptions, WatchOptions, WatchStream};
 use tokio::sync::watch;
 
-use super::{EtcdError, RETRY_DELAY, analytics_rpc_prefix, connect, request};
+use super::{EtcdError, RETRY_DELAY, connect, directory, request};
 use crate::config::EtcdSettings;
 use crate::defect::Defect;
 
@@ -51,14 +51,14 @@ fn is_address(value: &str) -> bool {
 }
 
 impl Endpoints {
-    /// Follows the instances of `analytics-rpc` for as long as the process lives.
-    pub(crate) fn follow(settings: EtcdSettings, defect: Option<Defect>) -> Self {
+    /// Follows the instances of a service for as long as the process lives.
+    pub(crate) fn follow(service: &'static str, settings: EtcdSettings, defect: Option<Defect>) -> Self {
         let (sender, receiver) = watch::channel(Arc::default());
         tokio::spawn(async move {
             match defect {
                 // Whoever registers later is never seen.
-                Some(Defect::ResolveOnce) => _ = snapshot(&settings, &sender).await,
-                _ => follow(&settings, &sender).await,
+                Some(Defect::ResolveOnce) => _ = snapshot(service, &settings, &sender).await,
+                _ => follow(service, &settings, &sender).await,
             }
             sender.closed().await;
         });
@@ -72,10 +72,10 @@ impl Endpoints {
 
 type Sender = watch::Sender<Arc<Vec<String>>>;
 
-async fn follow(settings: &EtcdSettings, sender: &Sender) {
+async fn follow(service: &str, settings: &EtcdSettings, sender: &Sender) {
     let mut reported = false;
     loop {
-        let Err(error) = follow_once(settings, sender, &mut reported).await;
+        let Err(error) = follow_once(service, settings, sender, &mut reported).await;
         if !reported {
             tracing::warn!(error = %error, "etcd is away, keeping the endpoints that are known");
             reported = true;
@@ -86,15 +86,15 @@ async fn follow(settings: &EtcdSettings, sender: &Sender) {
 
 /// Reads all, then follows every change from there, until etcd goes away.
 async fn follow_once(
+    service: &str,
     settings: &EtcdSettings,
     sender: &Sender,
     reported: &mut bool,
 ) -> Result<std::convert::Infallible, EtcdError> {
-    let (mut client, mut endpoints, revision) = snapshot(settings, sender).await?;
+    let (mut client, mut endpoints, revision) = snapshot(service, settings, sender).await?;
     *reported = false;
     let options = WatchOptions::new().with_prefix().with_start_revision(revision + 1);
-    let mut changes: WatchStream =
-        request(client.watch(analytics_rpc_prefix(settings), Some(options))).await?;
+    let mut changes: WatchStream = request(client.watch(directory(settings, service), Some(options))).await?;
     while let Some(response) = changes.message().await? {
         if response.canceled() {
             break;
@@ -106,30 +106,34 @@ async fn follow_once(
                 EventType::Delete => endpoints.delete(pair.key()),
             }
         }
-        publish(sender, &endpoints);
+        publish(service, sender, &endpoints);
     }
     Err(EtcdError::Closed)
 }
 
-async fn snapshot(settings: &EtcdSettings, sender: &Sender) -> Result<(Client, EndpointSet, i64), EtcdError> {
+async fn snapshot(
+    service: &str,
+    settings: &EtcdSettings,
+    sender: &Sender,
+) -> Result<(Client, EndpointSet, i64), EtcdError> {
     let mut client = connect(settings).await?;
     let options = GetOptions::new().with_prefix();
-    let answer = request(client.get(analytics_rpc_prefix(settings), Some(options))).await?;
+    let answer = request(client.get(directory(settings, service), Some(options))).await?;
     let mut endpoints = EndpointSet::default();
     for pair in answer.kvs() {
         endpoints.put(pair.key(), pair.value());
     }
-    publish(sender, &endpoints);
+    publish(service, sender, &endpoints);
     let revision = answer.header().map_or(0, |header| header.revision());
     Ok((client, endpoints, revision))
 }
 
-fn publish(sender: &Sender, endpoints: &EndpointSet) {
+fn publish(service: &str, sender: &Sender, endpoints: &EndpointSet) {
     let addresses = endpoints.addresses();
     sender.send_if_modified(|known| {
         let changed = **known != addresses;
         if changed {
-            tracing::info!(count = addresses.len(), "endpoints of analytics-rpc changed");
+            tracing::info!(count = addresses.len(), "endpoints of {service} changed");
             *known = Arc::new(addresses);
         }
         changed

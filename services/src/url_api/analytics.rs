@@ -8,10 +8,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use opentelemetry::propagation::Injector;
 use opentelemetry::trace::SpanKind;
 use opentelemetry::{Context, KeyValue};
-use tonic::metadata::{MetadataKey, MetadataMap};
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Request, Status};
 
@@ -21,6 +19,7 @@ use super::measures::{Measures, call_labels};
 use crate::analytics_protocol::{self as protocol, GET_CLICK_COUNT, GetClickCountRequest, code_name};
 use crate::defect::Defect;
 use crate::discovery::Endpoints;
+use crate::propagation::Metadata;
 use crate::service::Service;
 use crate::telemetry::Operation;
 
@@ -257,19 +256,6 @@ fn is_lost_connection(status: &Status) -> bool {
     std::error::Error::source(status).is_some()
 }
 
-struct Metadata<'a>(&'a mut MetadataMap);
-
-impl Injector for Metadata<'_> {
-    fn set(&mut self, key: &str, value: String) {
-        if value.is_empty() {
-            return;
-        }
-        if let (Ok(key), Ok(value)) = (MetadataKey::from_bytes(key.as_bytes()), value.parse()) {
-            self.0.insert(key, value);
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::cell::Cell;
@@ -342,15 +328,5 @@ mod tests {
         })
         .await;
         outcome.unwrap();
-    }
-
-    #[test]
-    fn metadata_carries_the_context_and_nothing_empty() {
-        let mut map = MetadataMap::new();
-        let mut metadata = Metadata(&mut map);
-        metadata.set("traceparent", "00-a-b-01".to_owned());
-        metadata.set("tracestate", String::new());
-        assert_eq!(map.get("traceparent").unwrap(), "00-a-b-01");
-        assert!(map.get("tracestate").is_none());
     }
 }

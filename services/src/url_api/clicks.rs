@@ -16,10 +16,11 @@ use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 use super::measures::Measures;
-use crate::click_event::{self, Carrier, ClickEvent};
+use crate::click_event::ClickEvent;
 use crate::config::{ConfigError, KafkaSettings};
 use crate::defect::Defect;
 use crate::kafka::{LogContext, error_kind, first_broker, producer_config};
+use crate::propagation::{self, Carrier};
 use crate::service::Service;
 use crate::telemetry::Operation;
 
@@ -120,7 +121,7 @@ impl Clicks {
                 propagator.inject_context(context, &mut Carrier(&mut event.context));
                 OwnedHeaders::new()
             }
-            _ => click_event::headers_with(propagator, context),
+            _ => propagation::headers_with(propagator, context),
         };
         let value = serde_json::to_string(&event).expect("strings and numbers are JSON");
         (value, headers)

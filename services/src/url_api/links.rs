@@ -15,10 +15,10 @@ use uuid::Uuid;
 
 use super::UrlApi;
 use super::analytics::CallFailure;
-use super::tracing_layer::ShortCode;
 use crate::admin;
 use crate::database::{DatabaseError, Statement};
 use crate::defect::Defect;
+use crate::http_server::ShortCode;
 use crate::metrics::Labels;
 
 const INSERT: Statement = Statement {

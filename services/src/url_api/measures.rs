@@ -1,12 +1,10 @@
 //! The metrics of `url-api`, and the label sets that are known before they count anything.
 
-use std::borrow::Cow;
-
-use crate::defect::Defect;
+use crate::http_server::Expected;
 use crate::metrics::{Count, DURATION_BOUNDS, Labels, Latency, Metrics, State};
 
 /// Routes with the answers that each is expected to give.
-const EXPECTED_ANSWERS: [(&str, &str, u16); 6] = [
+pub(super) const EXPECTED_ANSWERS: [Expected; 6] = [
     ("POST", "/api/v1/urls", 201),
     ("GET", "/{code}", 302),
     ("GET", "/{code}", 404),
@@ -21,11 +19,9 @@ const METHOD: &str = "analytics.v1.Analytics/GetClickCount";
 pub(super) const DEGRADATION_REASONS: [&str; 4] =
     ["no_endpoint", "circuit_open", "deadline_exceeded", "rpc_failed"];
 
-/// Every instrument of `url-api` but the database's.
+/// Every instrument of `url-api` but those of HTTP and the database.
 #[derive(Debug, Clone)]
 pub(super) struct Measures {
-    pub(super) request_duration: Latency,
-    pub(super) requests: Count,
     pub(super) call_duration: Latency,
     pub(super) calls: Count,
     pub(super) sent: Count,
@@ -36,10 +32,8 @@ pub(super) struct Measures {
 }
 
 impl Measures {
-    pub(super) fn new(metrics: &mut Metrics, topic: &str, defect: Option<Defect>) -> Self {
+    pub(super) fn new(metrics: &mut Metrics, topic: &str) -> Self {
         let measures = Self {
-            request_duration: request_duration(metrics, defect),
-            requests: metrics.count("http.server.requests", "{request}", "Requests answered"),
             call_duration: metrics.latency(
                 "rpc.client.call.duration",
                 "Duration of RPCs, retries included",
@@ -73,9 +67,6 @@ impl Measures {
     }
 
     fn expect_known_series(&self) {
-        for (method, route, status) in EXPECTED_ANSWERS {
-            self.requests.expect(request_labels(method.into(), route.to_owned(), status));
-        }
         for code in ["OK", "NOT_FOUND", "UNAVAILABLE", "DEADLINE_EXCEEDED"] {
             self.calls.expect(call_labels(code));
         }
@@ -92,27 +83,6 @@ impl Measures {
             ("messaging.destination.name", self.topic.clone().into()),
         ])
     }
-}
-
-fn request_duration(metrics: &mut Metrics, defect: Option<Defect>) -> Latency {
-    let (name, help) = ("http.server.request.duration", "Duration of requests");
-    match defect {
-        Some(Defect::LatencyGauge) => metrics.last_latency(name, help),
-        Some(Defect::BucketsTooCoarse) => metrics.latency(name, help, &[1.0, 5.0, 10.0]),
-        Some(wrong @ Defect::MillisecondsUnit) => {
-            metrics.latency(name, help, DURATION_BOUNDS).in_milliseconds(wrong)
-        }
-        _ => metrics.latency(name, help, DURATION_BOUNDS),
-    }
-}
-
-/// Labels of an answered request. All of them have few values.
-pub(super) fn request_labels(method: Cow<'static, str>, route: String, status: u16) -> Labels {
-    Labels::new([
-        ("http.request.method", method),
-        ("http.route", route.into()),
-        ("http.response.status_code", status.to_string().into()),
-    ])
 }
 
 /// Labels of an RPC that has ended.

@@ -1,4 +1,4 @@
-//! One SERVER span, one count and one duration for each request of the main port.
+//! HTTP on the main port: one SERVER span, one count and one duration for each request, and an end that waits for what has begun.
 //!
 //! Named by method and route, never by the path. Answers carry `traceresponse`, so that a caller can find its trace.
 
@@ -7,19 +7,21 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
+use axum::Router;
 use axum::extract::{ConnectInfo, MatchedPath, Request, State};
 use axum::http::header::{HOST, HeaderName, HeaderValue, USER_AGENT};
 use axum::http::{HeaderMap, Method, StatusCode, Version};
-use axum::middleware::Next;
+use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
+use axum::serve::ListenerExt as _;
 use opentelemetry::trace::{FutureExt as _, SpanKind, TraceContextExt as _};
 use opentelemetry::{Context, KeyValue};
 use opentelemetry_http::HeaderExtractor;
+use tokio::net::TcpListener;
 
-use super::UrlApi;
-use super::measures::request_labels;
 use crate::defect::Defect;
-use crate::metrics::Labels;
+use crate::metrics::{Count, DURATION_BOUNDS, Labels, Latency, Metrics};
+use crate::service::{Fatal, Service};
 
 static TRACERESPONSE: HeaderName = HeaderName::from_static("traceresponse");
 
@@ -28,7 +30,17 @@ const UNMATCHED: &str = "unmatched";
 
 /// The code that a request was about, left by its handler.
 #[derive(Debug, Clone)]
-pub(super) struct ShortCode(pub(super) String);
+pub(crate) struct ShortCode(pub String);
+
+/// A route with an answer that it is expected to give: method, route, status.
+pub(crate) type Expected = (&'static str, &'static str, u16);
+
+/// What all requests of a service have in common.
+pub(crate) struct HttpServer {
+    service: Service,
+    requests: Count,
+    duration: Latency,
+}
 
 /// What is known of a request before it is handled.
 struct Asked {
@@ -43,25 +55,82 @@ struct Asked {
     version: &'static str,
 }
 
-pub(super) async fn trace(State(api): State<Arc<UrlApi>>, request: Request, next: Next) -> Response {
+impl HttpServer {
+    /// `expected` answers are counted from 0 on.
+    pub(crate) fn new(service: &Service, metrics: &mut Metrics, expected: &[Expected]) -> Self {
+        let duration = request_duration(metrics, service.common.defect);
+        let requests = metrics.count("http.server.requests", "{request}", "Requests answered");
+        for (method, route, status) in expected {
+            requests.expect(request_labels((*method).into(), (*route).to_owned(), *status));
+        }
+        Self { service: service.clone(), requests, duration }
+    }
+
+    fn defect(&self) -> Option<Defect> {
+        self.service.common.defect
+    }
+
+    /// Answers requests until the process stops, then ends what has begun.
+    pub(crate) async fn serve(self, listener: TcpListener, router: Router) -> Result<(), Fatal> {
+        let (defect, service) = (self.defect(), self.service.clone());
+        let stop = service.stop.clone();
+        let listener = listener.tap_io(|stream| _ = stream.set_nodelay(true));
+        let app = router.layer(from_fn_with_state(Arc::new(self), trace));
+        let serving = axum::serve(listener, app.into_make_service_with_connect_info::<SocketAddr>())
+            .with_graceful_shutdown(async move { stop.requested().await })
+            .into_future();
+        if defect == Some(Defect::ExitDropsInflight) {
+            // Requests that are being served are cut off in the middle.
+            tokio::select! {
+                _ = serving => {}
+                () = service.stop.requested() => {}
+            }
+            return Ok(());
+        }
+        serving.await.map_err(|error| Fatal::Other(error.to_string()))
+    }
+}
+
+fn request_duration(metrics: &mut Metrics, defect: Option<Defect>) -> Latency {
+    let (name, help) = ("http.server.request.duration", "Duration of requests");
+    match defect {
+        Some(Defect::LatencyGauge) => metrics.last_latency(name, help),
+        Some(Defect::BucketsTooCoarse) => metrics.latency(name, help, &[1.0, 5.0, 10.0]),
+        Some(wrong @ Defect::MillisecondsUnit) => {
+            metrics.latency(name, help, DURATION_BOUNDS).in_milliseconds(wrong)
+        }
+        _ => metrics.latency(name, help, DURATION_BOUNDS),
+    }
+}
+
+/// Labels of an answered request. All of them have few values.
+fn request_labels(method: Cow<'static, str>, route: String, status: u16) -> Labels {
+    Labels::new([
+        ("http.request.method", method),
+        ("http.route", route.into()),
+        ("http.response.status_code", status.to_string().into()),
+    ])
+}
+
+async fn trace(State(server): State<Arc<HttpServer>>, request: Request, next: Next) -> Response {
     let started = Instant::now();
     let asked = Asked::of(&request);
-    let telemetry = &api.service.telemetry;
+    let telemetry = &server.service.telemetry;
     let parent =
         telemetry.propagator().extract_with_context(&Context::new(), &HeaderExtractor(request.headers()));
-    let name = asked.span_name(api.defect());
+    let name = asked.span_name(server.defect());
     let span = telemetry.span(&parent, SpanKind::Server, name, asked.attributes());
 
     let mut response = next.run(request).with_context(span.context().clone()).await;
 
     let status = response.status();
-    if api.defect() != Some(Defect::StatusCodeMissing) {
+    if server.defect() != Some(Defect::StatusCodeMissing) {
         span.set(KeyValue::new("http.response.status_code", i64::from(status.as_u16())));
     }
-    if is_failure(status, api.defect()) {
+    if is_failure(status, server.defect()) {
         span.fail(status.as_str().to_owned());
     }
-    count(&api, &asked, &response, span.context(), started);
+    count(&server, &asked, &response, span.context(), started);
     if let Some(value) = traceresponse(span.context()) {
         response.headers_mut().insert(TRACERESPONSE.clone(), value);
     }
@@ -78,22 +147,22 @@ fn is_failure(status: StatusCode, defect: Option<Defect>) -> bool {
     }
 }
 
-fn count(api: &UrlApi, asked: &Asked, response: &Response, context: &Context, started: Instant) {
+fn count(server: &HttpServer, asked: &Asked, response: &Response, context: &Context, started: Instant) {
     let status = response.status();
     let failed = status.is_client_error() || status.is_server_error();
-    if failed && api.defect() == Some(Defect::ErrorsNotCounted) {
+    if failed && server.defect() == Some(Defect::ErrorsNotCounted) {
         return;
     }
     let route = asked.route.clone().unwrap_or_else(|| UNMATCHED.to_owned());
     let labels = request_labels(asked.method.clone(), route, status.as_u16());
     let code = response.extensions().get::<ShortCode>();
-    api.measures.requests.add(1, counter_labels(labels.clone(), asked, code, api.defect()));
+    server.requests.add(1, counter_labels(labels.clone(), asked, code, server.defect()));
 
     let mut labels = labels.with("url.scheme", "http");
     if status.is_server_error() {
         labels = labels.with("error.type", status.as_str().to_owned());
     }
-    api.measures.request_duration.record(context, started.elapsed(), labels);
+    server.duration.record(context, started.elapsed(), labels);
 }
 
 /// The right labels, and those that seem useful until a month has passed.

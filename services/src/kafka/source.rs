@@ -6,14 +6,14 @@ use std::time::Duration;
 use rdkafka::TopicPartitionList;
 use rdkafka::consumer::{CommitMode, Consumer as _, StreamConsumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::OwnedMessage;
 use rdkafka::topic_partition_list::Offset;
 use tokio::time::Instant;
 
-use super::record::Record;
+use super::{LogContext, PROBE_LIMIT, consumer_config};
 use crate::admin;
 use crate::config::{ConfigError, KafkaSettings};
 use crate::defect::Defect;
-use crate::kafka::{LogContext, PROBE_LIMIT, consumer_config};
 use crate::service::Service;
 
 const RETRY_DELAY: Duration = Duration::from_millis(100);
@@ -26,14 +26,13 @@ type Consumer = StreamConsumer<LogContext>;
 
 /// A consumer of the topic.
 #[derive(Clone)]
-pub(super) struct Source {
-    service: Service,
+pub(crate) struct Source {
     consumer: Arc<Consumer>,
     topic: Arc<str>,
 }
 
 impl Source {
-    pub(super) fn new(service: &Service, settings: &KafkaSettings) -> Result<Self, ConfigError> {
+    pub(crate) fn new(service: &Service, settings: &KafkaSettings) -> Result<Self, ConfigError> {
         let mut config = consumer_config(settings, service.program);
         let reset = match service.common.defect {
             // What was sent before the first start is never read.
@@ -44,15 +43,11 @@ impl Source {
         let consumer = config
             .create_with_context(LogContext)
             .map_err(|error| ConfigError::new("KAFKA_PROPERTIES", error))?;
-        Ok(Self {
-            service: service.clone(),
-            consumer: Arc::new(consumer),
-            topic: settings.topic.as_str().into(),
-        })
+        Ok(Self { consumer: Arc::new(consumer), topic: settings.topic.as_str().into() })
     }
 
     /// Joins the group.
-    pub(super) async fn subscribe(&self) {
+    pub(crate) async fn subscribe(&self) {
         while let Err(error) = self.consumer.subscribe(&[&self.topic]) {
             tracing::warn!(error = %error, "cannot subscribe");
             tokio::time::sleep(RETRY_DELAY).await;
@@ -60,7 +55,7 @@ impl Source {
     }
 
     /// Waits for a record, then for as many more as come within `wait`, up to `max`.
-    pub(super) async fn batch(&self, max: usize, wait: Duration) -> Vec<Record> {
+    pub(crate) async fn batch(&self, max: usize, wait: Duration) -> Vec<OwnedMessage> {
         let mut records = vec![self.record().await];
         let end = Instant::now() + wait;
         while records.len() < max {
@@ -74,11 +69,11 @@ impl Source {
 
     /// Errors are news of the connection, which librdkafka mends by itself. Each is an event of its own, so waiting after
     /// one would only put off the record behind it.
-    async fn record(&self) -> Record {
+    async fn record(&self) -> OwnedMessage {
         let mut reported = false;
         loop {
             match self.consumer.recv().await {
-                Ok(message) => return Record::read(&message, &self.service),
+                Ok(message) => return message.detach(),
                 Err(error) if !reported => {
                     tracing::warn!(error = %error, "waiting for Kafka to read from");
                     reported = true;
@@ -89,7 +84,7 @@ impl Source {
     }
 
     /// Says that everything up to `offset` of a partition is done.
-    pub(super) async fn commit(&self, partition: i32, offset: i64) -> Result<(), KafkaError> {
+    pub(crate) async fn commit(&self, partition: i32, offset: i64) -> Result<(), KafkaError> {
         let mut offsets = TopicPartitionList::new();
         offsets.add_partition_offset(&self.topic, partition, Offset::Offset(offset + 1))?;
         let consumer = Arc::clone(&self.consumer);
@@ -101,14 +96,14 @@ impl Source {
     }
 
     /// Whether a broker answers now. Asks for no topic, as asking may create it.
-    pub(super) fn check(&self) -> admin::Check {
+    pub(crate) fn check(&self) -> admin::Check {
         let consumer = Arc::downgrade(&self.consumer);
         admin::check(move || broker_answers(consumer.clone()))
     }
 
     /// Waits until the topic is there. A member that joins a group before has nothing to be assigned, and some brokers do not
     /// look again.
-    pub(super) async fn topic_exists(&self) {
+    pub(crate) async fn topic_exists(&self) {
         tokio::select! {
             () = self.look_for_topic() => {}
             // News of the connection are taken in meanwhile, or they pile up in front of the first record. There is no record
@@ -129,7 +124,7 @@ impl Source {
     }
 
     /// Whether the topic is there, as soon as a broker answers.
-    pub(super) async fn has_topic(&self) -> bool {
+    pub(crate) async fn has_topic(&self) -> bool {
         loop {
             let (consumer, topic) = (Arc::clone(&self.consumer), Arc::clone(&self.topic));
             let found = tokio::task::spawn_blocking(move || {
@@ -144,7 +139,7 @@ impl Source {
     }
 
     /// Leaves the group, so that others can take over at once.
-    pub(super) async fn close(self) {
+    pub(crate) async fn close(self) {
         let closing = tokio::task::spawn_blocking(move || drop(self.consumer));
         if tokio::time::timeout(CLOSE_LIMIT, closing).await.is_err() {
             tracing::warn!("could not leave the consumer group in time");
