@@ -15,6 +15,7 @@ mod host;
 mod listen;
 mod markdown;
 mod output;
+mod reports;
 mod rules;
 mod run;
 mod session;

@@ -4,7 +4,10 @@
 //! A report follows from evidence and declaration alone, except for what is marked as the run's own (times, backends, why a
 //! scenario was skipped or could not be run); the same evidence gives the same report, byte for byte.
 
+pub mod escape;
+pub mod html;
 pub mod json;
+mod kind;
 pub mod progress;
 pub mod terminal;
 pub mod text;
@@ -12,6 +15,8 @@ pub mod text;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize, Serializer};
+
+pub use kind::Kind;
 
 use crate::model::{Barrier, Declaration, Evidence, Finding, Gap, Outcome, SenderEntry, Verdict};
 
@@ -29,6 +34,9 @@ pub struct RunReport {
     pub scenarios: Vec<ScenarioReport>,
     /// Wall time of the whole run in seconds; the run's own.
     pub seconds: f64,
+    /// Where the evidence lies, as a person would type it; the run's own, and no part of the JSON.
+    #[serde(skip)]
+    pub evidence: Option<String>,
 }
 
 impl RunReport {
@@ -44,6 +52,7 @@ impl RunReport {
             backends: Vec::new(),
             scenarios,
             seconds: 0.0,
+            evidence: None,
         }
     }
 

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::Path;
+use std::sync::LazyLock;
 use std::thread;
 
 use bytes::Bytes;
@@ -14,7 +15,7 @@ use super::parts::{self, PARTS};
 use super::payloads::{self, SIGNALS};
 use super::{LoadError, VERSION, plain};
 use crate::model::{BarrierStep, Declaration, Evidence, Source};
-use crate::report::{RunReport, ScenarioReport};
+use crate::report::{Judged, RunReport, ScenarioReport};
 
 /// Files from this length on are digested beside the reading.
 const LARGE: usize = 1 << 20;
@@ -63,20 +64,36 @@ impl LoadedScenario {
 
 impl Loaded {
     /// Judges every scenario again.
-    pub fn judge(self, subject: &str) -> RunReport {
+    pub fn judge(&self, subject: &str) -> RunReport {
         let scenarios = self.scenarios.iter().map(LoadedScenario::judge).collect();
         let mut report = RunReport::new(subject, scenarios);
-        if let Some(run) = self.run {
+        if let Some(run) = &self.run {
             report.seconds = run.seconds;
-            report.backends = run.backends;
+            report.backends = run.backends.clone();
             if !run.subject.is_empty() {
-                report.subject = run.subject;
+                report.subject = run.subject.clone();
             }
             if run.interrupted {
                 report = report.interrupted();
             }
         }
-        report.with_problems(self.problems)
+        report.with_problems(self.problems.clone())
+    }
+
+    /// The scenarios of a report of this evidence, each with what it was judged on, in the report's order. One that
+    /// could not be saved has none.
+    pub fn cases<'a>(&'a self, report: &'a RunReport) -> Vec<Judged<'a>> {
+        static NOTHING: LazyLock<Evidence> = LazyLock::new(Evidence::default);
+        let mut saved = self.scenarios.iter().peekable();
+        let case = |report: &'a ScenarioReport| {
+            let own = saved.next_if(|saved| saved.evidence.scenario == report.name);
+            Judged {
+                report,
+                evidence: own.map_or(&NOTHING, |own| &own.evidence),
+                declaration: own.and_then(|own| own.declaration.as_ref()),
+            }
+        };
+        report.scenarios.iter().map(case).collect()
     }
 
     fn problem(&mut self, problem: String) {

@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use clap::builder::TypedValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::report::RunReport;
+use crate::nearest::nearest;
+use crate::report::{Kind, RunReport};
 
 /// Judges whether a system can be observed: its traces, metrics and logs, by named rules.
 #[derive(Parser)]
@@ -167,12 +168,26 @@ pub(super) struct ReportArguments {
     /// Write the report as JSON (`docs/json.md`); `-` prints it instead of the text.
     #[arg(long, value_name = "FILE")]
     pub(super) json: Option<PathBuf>,
+    /// Write the report in this form: html=FILE, json=FILE; `-` as FILE prints it instead of the text. May be repeated.
+    #[arg(long, value_name = "KIND=FILE", value_parser = parse_report)]
+    pub(super) report: Vec<(Kind, PathBuf)>,
     /// Let findings of less than error fail the run too.
     #[arg(long, value_enum, value_name = "WHAT")]
     pub(super) deny: Option<Deny>,
 }
 
 impl ReportArguments {
+    /// Which reports are to be written where.
+    pub(super) fn asked(&self) -> Vec<(Kind, PathBuf)> {
+        let json = self.json.iter().map(|file| (Kind::Json, file.clone()));
+        json.chain(self.report.iter().cloned()).collect()
+    }
+
+    /// Whether standard output belongs to one of them.
+    pub(super) fn takes_stdout(&self) -> bool {
+        self.asked().iter().any(|(_, file)| super::output::is_stdout(file))
+    }
+
     /// The report as these options want it judged.
     pub(super) fn apply(&self, report: RunReport) -> RunReport {
         match self.deny {
@@ -200,11 +215,17 @@ pub(super) struct CaptureArguments {
     pub(super) report: ReportArguments,
 }
 
-impl CaptureArguments {
-    /// Whether standard output belongs to the JSON report.
-    pub(super) fn prints_json(&self) -> bool {
-        self.report.json.as_deref().is_some_and(super::output::is_stdout)
-    }
+/// `html=report.html`: a kind of report, and its file.
+fn parse_report(text: &str) -> Result<(Kind, PathBuf), String> {
+    let kinds = Kind::ALL.map(Kind::word).join(", ");
+    let Some((word, file)) = text.split_once('=').filter(|(_, file)| !file.is_empty()) else {
+        return Err(format!("write KIND=FILE, such as html=report.html; kinds are {kinds}"));
+    };
+    let kind = Kind::named(word).ok_or_else(|| match nearest(word, Kind::ALL.map(Kind::word)) {
+        Some(meant) => format!("there is no kind of report `{word}`: did you mean `{meant}`?"),
+        None => format!("there is no kind of report `{word}`: kinds are {kinds}"),
+    })?;
+    Ok((kind, file.into()))
 }
 
 /// A number of bytes, with an optional unit of powers of 1024.

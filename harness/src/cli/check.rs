@@ -3,13 +3,14 @@
 use super::Done;
 use super::arguments::CheckArguments;
 use super::evidence::{load, tell_problems};
-use super::output::{is_stdout, print, write_json};
+use super::output::{print, relative};
+use super::reports;
 use crate::bundle::Loaded;
 use crate::model::BarrierKind;
-use crate::report::json;
 use crate::report::terminal::{self, Layout};
 
 pub(super) fn run(arguments: &CheckArguments) -> Done {
+    reports::check_places(&arguments.report)?;
     let path = &arguments.evidence;
     let mut loaded = load(path)?;
     if arguments.complete {
@@ -17,18 +18,12 @@ pub(super) fn run(arguments: &CheckArguments) -> Done {
     }
     tell_problems(path, &loaded.problems);
     let shown = path.display().to_string();
-    let report = arguments.report.apply(loaded.judge(&shown));
-    match &arguments.report.json {
-        Some(file) if is_stdout(file) => print(&json::render(&report)),
-        file => {
-            let layout = Layout::detect().with_evidence(Some(shown));
-            print(&terminal::run(&report, &layout));
-            if let Some(file) = file {
-                write_json(file, &json::render(&report))?;
-            }
-        }
+    let mut report = arguments.report.apply(loaded.judge(&shown));
+    report.evidence = Some(relative(&path.canonicalize().unwrap_or_else(|_| path.clone())));
+    if !arguments.report.takes_stdout() {
+        print(&terminal::run(&report, &Layout::detect().with_evidence(Some(shown))));
     }
-    Ok(report.exit_code())
+    Ok(reports::write(&report, &loaded.cases(&report), None, &arguments.report))
 }
 
 /// Takes the reader's word for what no barrier proves. A barrier that stayed open is evidence, and stays.

@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::Done;
 use super::arguments::DefectsArguments;
 use super::host::{Host, described, loaded};
-use super::output::{Failure, print, write_json};
+use super::output::{Failure, print, write_result};
 use super::run::{broken, execute, interrupted, scenarios, selection};
 use crate::report::json;
 use crate::report::progress::Progress;
@@ -49,7 +49,7 @@ pub(super) fn run(host: Option<&Host>, arguments: &DefectsArguments) -> Done {
 
 fn show(systems: &[Arc<System>], proven: &Proven, arguments: &DefectsArguments) -> Result<(), Failure> {
     match &arguments.json.json {
-        Some(file) => write_json(file, &json::pretty(&document(systems, proven))),
+        Some(file) => write_result(file, &json::pretty(&document(systems, proven))),
         None => {
             print(&table(systems, proven));
             Ok(())

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::Done;
 use super::arguments::DoctorArguments;
-use super::output::{print, write_json};
+use super::output::{print, write_result};
 use crate::backend::doctor::{Fact, facts};
 use crate::report::json;
 
@@ -22,7 +22,7 @@ struct Document {
 pub(super) fn run(arguments: &DoctorArguments) -> Done {
     let facts = facts();
     match &arguments.json.json {
-        Some(file) => write_json(file, &json::pretty(&document(facts)))?,
+        Some(file) => write_result(file, &json::pretty(&document(facts)))?,
         None => print(&text(&facts)),
     }
     Ok(0)

@@ -82,10 +82,10 @@ async fn exec(arguments: &ExecArguments) -> Done {
     if ended.interrupt.is_some() {
         session.report = session.report.interrupted();
     }
-    if !arguments.capture.prints_json() {
+    if !arguments.capture.report.takes_stdout() {
         show(&session, &evidence, &ended);
     }
-    session.finish(arguments.capture.report.json.as_ref())
+    Ok(session.finish(&arguments.capture, &evidence))
 }
 
 /// What people call it: the script where an interpreter runs one, else the program.

@@ -64,12 +64,12 @@ async fn listen(arguments: &ListenArguments, grpc: Option<SocketAddr>, http: Opt
     if arguments.forward.is_some() {
         note(&forwarded(&collector.forwarded()));
     }
-    if !arguments.capture.prints_json() {
+    if !arguments.capture.report.takes_stdout() {
         print(&format!("received: {}\n\n", terminal::account(&session.report.scenarios[0])));
         let shapes = View::default().links().shapes(&Case::new(&evidence, None));
         print(&folded(&shapes[..shapes.len().min(SHAPES_MAX)]));
     }
-    session.finish(arguments.capture.report.json.as_ref())
+    Ok(session.finish(&arguments.capture, &evidence))
 }
 
 /// Both addresses serve both protocols; one is enough.

@@ -81,8 +81,8 @@ pub(super) fn check_writable(path: &Path) -> Result<(), Failure> {
     .hint("make it first, or name another file"))
 }
 
-/// Writes JSON to a file, or prints it for `-`.
-pub(super) fn write_json(path: &Path, text: &str) -> Result<(), Failure> {
+/// Writes a result to a file, or prints it for `-`.
+pub(super) fn write_result(path: &Path, text: &str) -> Result<(), Failure> {
     if is_stdout(path) {
         print(text);
         return Ok(());

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::Done;
 use super::arguments::RulesArguments;
-use super::output::{print, write_json};
+use super::output::{print, write_result};
 use crate::model::Severity;
 use crate::report::json;
 use crate::report::terminal::Layout;
@@ -31,7 +31,7 @@ struct Entry {
 
 pub(super) fn run(arguments: &RulesArguments) -> Done {
     match &arguments.json.json {
-        Some(file) => write_json(file, &json::pretty(&document()))?,
+        Some(file) => write_result(file, &json::pretty(&document()))?,
         None => print(&text(&Layout::detect())),
     }
     Ok(0)

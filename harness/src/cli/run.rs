@@ -4,11 +4,10 @@ use std::sync::Arc;
 
 use super::arguments::{RunArguments, SuiteArguments};
 use super::host::{Host, loaded};
-use super::output::{Failure, is_stdout, print, write_json};
-use super::{Done, output};
+use super::output::{Failure, print, relative};
+use super::{Done, evidence, reports};
 use crate::backend::{Selection, SelectionError};
 use crate::process::interrupt::interrupts;
-use crate::report::json;
 use crate::report::progress::Progress;
 use crate::report::terminal::{self, Layout};
 use crate::report::{RunReport, ScenarioReport};
@@ -18,12 +17,13 @@ use crate::run::{
 
 pub(super) fn run(host: Option<&Host>, arguments: &RunArguments) -> Done {
     let selection = selection(&arguments.suite)?;
+    reports::check_places(&arguments.report)?;
     let systems = loaded(host)?;
     let tasks = chosen(&systems, arguments)?;
     if arguments.all_orders {
         crate::run::ask_for_all_orders();
     }
-    let quiet = arguments.report.json.as_deref().is_some_and(is_stdout);
+    let quiet = arguments.report.takes_stdout();
     let several = tasks.len() > 1;
     if !quiet {
         print(&opening(&tasks));
@@ -37,25 +37,23 @@ pub(super) fn run(host: Option<&Host>, arguments: &RunArguments) -> Done {
         }
     };
     let outcome = execute(selection, &arguments.suite, tasks, progress, &done)?;
-    conclude(&outcome, quiet, arguments)
+    conclude(outcome, quiet, arguments)
 }
 
-fn conclude(outcome: &SuiteOutcome, quiet: bool, arguments: &RunArguments) -> Done {
-    let report = &arguments.report.apply(outcome.report.clone());
+fn conclude(outcome: SuiteOutcome, quiet: bool, arguments: &RunArguments) -> Done {
+    let mut report = arguments.report.apply(outcome.report);
+    report.evidence = Some(relative(&outcome.directory));
+    let report = &report;
     if !quiet {
-        let evidence = Some(output::relative(&outcome.directory));
-        let layout = Layout::detect().with_evidence(evidence);
+        let layout = Layout::detect().with_evidence(report.evidence.clone());
         print(&format!("\n{}{}", terminal::backends(report, &layout), terminal::summary(report, &layout)));
         if let Some(kept) = &outcome.kept {
             print(&format!("kept      {} (logs and data of what went wrong)\n", kept.display()));
         }
     }
-    let own = outcome.directory.join("report.json");
-    write_json(&own, &json::render(report))?;
-    if let Some(file) = &arguments.report.json {
-        write_json(file, &json::render(report))?;
-    }
-    Ok(report.exit_code())
+    // Read back from where it was saved: what the reports show is what `check` will find there.
+    let loaded = evidence::load(&outcome.directory)?;
+    Ok(reports::write(report, &loaded.cases(report), Some(&outcome.directory), &arguments.report))
 }
 
 /// Starts the backends, runs what was chosen, ends everything.

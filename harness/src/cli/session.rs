@@ -1,17 +1,18 @@
 //! What `exec` and `listen` have in common: a collector that is up for a while, and what becomes of what it received.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use tokio::runtime::Runtime;
 
 use super::arguments::CaptureArguments;
-use super::output::{Failure, check_writable, is_stdout, print, write_json};
+use super::output::{Failure, print};
+use super::reports;
 use crate::bundle::{self, SaveError};
 use crate::judge::judge;
 use crate::model::{Evidence, UnixNanos};
 use crate::report::terminal::{self, Layout};
-use crate::report::{RunReport, ScenarioReport, json};
+use crate::report::{Judged, RunReport, ScenarioReport};
 
 /// The runtime that the collector serves on.
 pub(super) fn runtime() -> Result<Runtime, Failure> {
@@ -26,10 +27,7 @@ pub(super) fn check_places(capture: &CaptureArguments) -> Result<(), Failure> {
     if let Some(directory) = &capture.evidence {
         bundle::check_free(directory).map_err(|error| not_saved(&error))?;
     }
-    if let Some(file) = &capture.report.json {
-        check_writable(file)?;
-    }
-    Ok(())
+    reports::check_places(&capture.report)
 }
 
 fn not_saved(error: &SaveError) -> Failure {
@@ -55,6 +53,7 @@ pub(super) fn conclude(
     let shown = capture.evidence.as_deref().map(shown);
     let mut report = RunReport::new(subject, vec![scenario]);
     report.seconds = seconds;
+    report.evidence = shown.clone();
     let report = capture.report.apply(report);
     saved.map(|()| Session { report, layout: Layout::detect().with_evidence(shown) })
 }
@@ -69,17 +68,16 @@ fn shown(path: &Path) -> String {
 }
 
 impl Session {
-    /// Prints findings and summary, writes the JSON report; returns the exit code.
-    pub(super) fn finish(&self, json_file: Option<&PathBuf>) -> Result<u8, Failure> {
-        if !json_file.is_some_and(|file| is_stdout(file)) {
+    /// Prints findings and summary, writes the reports; returns the exit code.
+    pub(super) fn finish(&self, capture: &CaptureArguments, evidence: &Evidence) -> u8 {
+        if !capture.report.takes_stdout() {
             let details: String =
                 self.report.scenarios.iter().map(|judged| terminal::details(judged, &self.layout)).collect();
             print(&(details + &terminal::summary(&self.report, &self.layout)));
         }
-        if let Some(file) = json_file {
-            write_json(file, &json::render(&self.report))?;
-        }
-        Ok(self.report.exit_code())
+        let case = |report| Judged { report, evidence, declaration: None };
+        let cases: Vec<_> = self.report.scenarios.iter().map(case).collect();
+        reports::write(&self.report, &cases, capture.evidence.as_deref(), &capture.report)
     }
 }
 

@@ -62,7 +62,7 @@ fn unknown_names_offer_the_nearest() {
 fn a_report_that_cannot_be_written_says_so() {
     let trace = fixture("otlp/trace.json");
     for (place, why) in
-        [("/nowhere/report.json", "No such file or directory"), ("/dev/full", "No space left on device")]
+        [("/nowhere/report.json", "there is no directory /nowhere"), ("/dev/full", "No space left on device")]
     {
         let output = probity(["check", trace.to_str().unwrap(), "--json", place]);
         assert_eq!(output.code, 2, "{output:?}");
@@ -72,4 +72,20 @@ fn a_report_that_cannot_be_written_says_so() {
             output.stderr
         );
     }
+}
+
+#[test]
+fn a_report_needs_a_kind_that_there_is_and_a_place() {
+    refused(&["check", "x", "--report", "htm=a"], "there is no kind of report `htm`: did you mean `html`?");
+    refused(&["check", "x", "--report", "pdf=a"], "there is no kind of report `pdf`: kinds are json, html");
+    refused(
+        &["check", "x", "--report", "html"],
+        "write KIND=FILE, such as html=report.html; kinds are json, html",
+    );
+    refused(&["check", "x", "--report", "html="], "write KIND=FILE");
+    refused(
+        &["check", "x", "--report", "html=-", "--json", "-"],
+        "standard output can take one report, not json and html",
+    );
+    refused(&["exec", "--report", "html=/nowhere/a", "--", "true"], "there is no directory /nowhere");
 }

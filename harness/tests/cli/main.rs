@@ -5,3 +5,4 @@ mod exec;
 mod inputs;
 mod kit;
 mod listen;
+mod reports;

@@ -1,0 +1,45 @@
+//! The kinds of report that a file can hold, one name each: what `--report` takes and what the run directory has.
+
+use super::{Judged, RunReport, html, json};
+
+/// One form of a report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Versioned, for programs: `docs/json.md`.
+    Json,
+    /// One page for a browser, with everything in it.
+    Html,
+}
+
+impl Kind {
+    pub const ALL: [Kind; 2] = [Kind::Json, Kind::Html];
+
+    /// As it is typed: `html`.
+    pub fn word(self) -> &'static str {
+        match self {
+            Kind::Json => "json",
+            Kind::Html => "html",
+        }
+    }
+
+    /// The kind of that name.
+    pub fn named(word: &str) -> Option<Kind> {
+        Kind::ALL.into_iter().find(|kind| kind.word() == word)
+    }
+
+    /// What its file is called beside the evidence.
+    pub fn file_name(self) -> Option<&'static str> {
+        match self {
+            Kind::Json => Some("report.json"),
+            Kind::Html => Some("report.html"),
+        }
+    }
+
+    /// The report, the same for the same run and cases, byte for byte.
+    pub fn render(self, run: &RunReport, cases: &[Judged]) -> String {
+        match self {
+            Kind::Json => json::render(run),
+            Kind::Html => html::render(run, cases),
+        }
+    }
+}
