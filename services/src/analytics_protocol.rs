@@ -1,6 +1,4 @@
-//! The gRPC protocol between `url-api` and `analytics-rpc`, and the names that telemetry uses for it.
-
-use tonic::Code;
+//! The gRPC protocol between `url-api` and `analytics-rpc`.
 
 #[expect(unreachable_pub, reason = "generated, and used by this crate only")]
 mod generated {
@@ -13,53 +11,3 @@ pub(crate) use generated::{GetClickCountRequest, GetClickCountResponse};
 
 /// `rpc.method`, and the name of both spans.
 pub(crate) const GET_CLICK_COUNT: &str = "analytics.v1.Analytics/GetClickCount";
-
-/// The name of a code, as gRPC spells it.
-pub(crate) fn code_name(code: Code) -> &'static str {
-    match code {
-        Code::Ok => "OK",
-        Code::Cancelled => "CANCELLED",
-        Code::Unknown => "UNKNOWN",
-        Code::InvalidArgument => "INVALID_ARGUMENT",
-        Code::DeadlineExceeded => "DEADLINE_EXCEEDED",
-        Code::NotFound => "NOT_FOUND",
-        Code::AlreadyExists => "ALREADY_EXISTS",
-        Code::PermissionDenied => "PERMISSION_DENIED",
-        Code::ResourceExhausted => "RESOURCE_EXHAUSTED",
-        Code::FailedPrecondition => "FAILED_PRECONDITION",
-        Code::Aborted => "ABORTED",
-        Code::OutOfRange => "OUT_OF_RANGE",
-        Code::Unimplemented => "UNIMPLEMENTED",
-        Code::Internal => "INTERNAL",
-        Code::Unavailable => "UNAVAILABLE",
-        Code::DataLoss => "DATA_LOSS",
-        Code::Unauthenticated => "UNAUTHENTICATED",
-    }
-}
-
-/// Whether a code is a failure of the server that answered it. To the caller every code but OK is an error.
-pub(crate) fn is_server_failure(code: Code) -> bool {
-    matches!(
-        code,
-        Code::Unknown
-            | Code::DeadlineExceeded
-            | Code::Unimplemented
-            | Code::Internal
-            | Code::Unavailable
-            | Code::DataLoss
-    )
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn not_found_is_no_failure_of_the_server() {
-        assert!(!is_server_failure(Code::Ok));
-        assert!(!is_server_failure(Code::NotFound));
-        assert!(!is_server_failure(Code::Cancelled));
-        assert!(is_server_failure(Code::Unavailable));
-        assert!(is_server_failure(Code::DeadlineExceeded));
-    }
-}

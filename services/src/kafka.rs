@@ -113,7 +113,7 @@ mod tests {
             ("KAFKA_BROKERS", brokers),
             ("KAFKA_PROPERTIES", "fetch.wait.max.ms=10;group.protocol=consumer;linger.ms=1"),
         ])
-        .kafka("", "")
+        .kafka("click-events", "analytics")
         .unwrap()
     }
 

@@ -18,6 +18,7 @@ mod config;
 mod database;
 mod defect;
 mod discovery;
+mod grpc;
 mod healthcheck;
 mod http_server;
 mod kafka;

@@ -22,7 +22,7 @@ use crate::admin::{self, Admin};
 use crate::config::{ConfigError, DatabaseSettings, Environment, EtcdSettings, KafkaSettings};
 use crate::database::Database;
 use crate::defect::Defect;
-use crate::discovery::{self, Endpoints};
+use crate::discovery;
 use crate::http_server::HttpServer;
 use crate::metrics::{Exposition, Metrics};
 use crate::service::{self, Fatal, Service};
@@ -130,12 +130,11 @@ fn assemble(service: &Service, settings: &Settings) -> Result<(UrlApi, HttpServe
     let database = Database::new(service, &settings.database, &SCHEMA, &mut metrics);
     let server = HttpServer::new(service, &mut metrics, &EXPECTED_ANSWERS);
     let measures = Measures::new(&mut metrics, &settings.kafka.topic);
-    let endpoints = Endpoints::follow("analytics-rpc", settings.etcd.clone(), defect);
     let public_url = service.environment.text("PUBLIC_URL", "");
     let api = UrlApi {
         service: service.clone(),
         database,
-        analytics: AnalyticsClient::new(service, settings, endpoints, measures.clone()),
+        analytics: AnalyticsClient::new(service, settings, measures.breaker.clone(), &mut metrics),
         clicks: Clicks::new(service, &settings.kafka, measures.clone())?,
         measures,
         exposition: metrics.exposition(),

@@ -14,10 +14,10 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::UrlApi;
-use super::analytics::CallFailure;
 use crate::admin;
 use crate::database::{DatabaseError, Statement};
 use crate::defect::Defect;
+use crate::grpc::CallFailure;
 use crate::http_server::ShortCode;
 use crate::metrics::Labels;
 

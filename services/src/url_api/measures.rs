@@ -13,17 +13,14 @@ pub(super) const EXPECTED_ANSWERS: [Expected; 6] = [
     ("GET", "/api/v1/links/{code}", 404),
 ];
 const BREAKER_STATES: &[&str] = &["closed", "half_open", "open"];
-const METHOD: &str = "analytics.v1.Analytics/GetClickCount";
 
 /// Why a link detail is degraded.
 pub(super) const DEGRADATION_REASONS: [&str; 4] =
     ["no_endpoint", "circuit_open", "deadline_exceeded", "rpc_failed"];
 
-/// Every instrument of `url-api` but those of HTTP and the database.
+/// Every instrument of `url-api` but those of HTTP, gRPC and the database.
 #[derive(Debug, Clone)]
 pub(super) struct Measures {
-    pub(super) call_duration: Latency,
-    pub(super) calls: Count,
     pub(super) sent: Count,
     pub(super) send_duration: Latency,
     pub(super) degraded: Count,
@@ -34,12 +31,6 @@ pub(super) struct Measures {
 impl Measures {
     pub(super) fn new(metrics: &mut Metrics, topic: &str) -> Self {
         let measures = Self {
-            call_duration: metrics.latency(
-                "rpc.client.call.duration",
-                "Duration of RPCs, retries included",
-                DURATION_BOUNDS,
-            ),
-            calls: metrics.count("rpc.client.calls", "{call}", "RPCs, retries not counted"),
             sent: metrics.count(
                 "messaging.client.sent.messages",
                 "{message}",
@@ -67,9 +58,6 @@ impl Measures {
     }
 
     fn expect_known_series(&self) {
-        for code in ["OK", "NOT_FOUND", "UNAVAILABLE", "DEADLINE_EXCEEDED"] {
-            self.calls.expect(call_labels(code));
-        }
         for reason in DEGRADATION_REASONS {
             self.degraded.expect(Labels::new([("reason", reason.into())]));
         }
@@ -83,13 +71,4 @@ impl Measures {
             ("messaging.destination.name", self.topic.clone().into()),
         ])
     }
-}
-
-/// Labels of an RPC that has ended.
-pub(super) fn call_labels(code: &'static str) -> Labels {
-    Labels::new([
-        ("rpc.system.name", "grpc".into()),
-        ("rpc.method", METHOD.into()),
-        ("rpc.response.status_code", code.into()),
-    ])
 }
