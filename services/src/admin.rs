@@ -1,6 +1,8 @@
-//! The admin port: metrics, liveness and readiness, apart from the port that serves users.
+//! The admin port: metrics, liveness, readiness and the log level, apart from the port that serves users.
 //!
 //! Nothing here makes spans or counts as a request.
+
+mod loglevel;
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -8,7 +10,7 @@ use std::sync::Arc;
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::header::{ACCEPT, CONTENT_TYPE};
 use axum::http::{HeaderMap, StatusCode};
-use axum::middleware::{Next, from_fn_with_state};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
 use axum::serve::ListenerExt as _;
@@ -63,7 +65,10 @@ impl Admin {
             }
             outcome => outcome?,
         };
-        let mut router = self.router();
+        let mut router = self.router().merge(loglevel::router(service));
+        if service.common.defect == Some(Defect::HealthLogged) {
+            router = router.layer(from_fn(logged));
+        }
         if service.common.defect == Some(Defect::HealthTraced) {
             router = router.layer(from_fn_with_state(Arc::clone(&service.telemetry), traced));
         }
@@ -89,7 +94,8 @@ async fn serve(listener: TcpListener, router: Router) {
 async fn index() -> Html<&'static str> {
     Html(
         "<!doctype html><title>admin</title><ul><li><a href=/metrics>metrics</a>\
-         <li><a href=/healthz>liveness</a><li><a href=/readyz>readiness</a></ul>\n",
+         <li><a href=/healthz>liveness</a><li><a href=/readyz>readiness</a>\
+         <li><a href=/loglevel>log level</a></ul>\n",
     )
 }
 
@@ -120,6 +126,14 @@ fn answer(state: &str, outcome: Result<(), String>) -> Response {
             (StatusCode::SERVICE_UNAVAILABLE, Json(body)).into_response()
         }
     }
+}
+
+/// Logs each probe and scrape: most of the lines of a quiet service.
+async fn logged(request: Request, next: Next) -> Response {
+    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let response = next.run(request).await;
+    tracing::info!(method = %method, path, status = response.status().as_u16(), "request answered");
+    response
 }
 
 /// Makes a span of each probe and scrape: noise in every trace list.

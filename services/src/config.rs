@@ -38,6 +38,8 @@ pub(crate) struct Common {
     /// Directives of `tracing_subscriber::EnvFilter`.
     pub log_level: String,
     pub system: System,
+    /// What a caller must know to change the log level; without it nobody can.
+    pub admin_token: Option<String>,
     /// The one thing this process does wrong on purpose.
     pub defect: Option<Defect>,
 }
@@ -205,7 +207,8 @@ impl Common {
             admin_address: environment.address("ADMIN_ADDR", admin_address)?,
             shutdown_grace: environment.milliseconds("SHUTDOWN_GRACE_MS", 5_000)?,
             // The pool's own warnings repeat what the caller is told anyway.
-            log_level: environment.text("LOG_LEVEL", "info,deadpool_postgres=error"),
+            log_level: environment.text("LOG_LEVEL", "info,deadpool.postgres=error"),
+            admin_token: environment.get("ADMIN_TOKEN").map(str::to_owned),
             system,
             defect,
         })

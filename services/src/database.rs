@@ -144,6 +144,11 @@ impl Database {
         parameters: &[&(dyn ToSql + Sync)],
     ) -> Result<Vec<Row>, DatabaseError> {
         let span = self.span(parent, statement);
+        if self.service.common.defect == Some(Defect::SqlArgumentsCaptured) {
+            for (number, parameter) in parameters.iter().enumerate() {
+                span.set(KeyValue::new(format!("db.query.parameter.{number}"), format!("{parameter:?}")));
+            }
+        }
         let started = Instant::now();
         let outcome =
             within(self.timeout, self.run(statement, parameters)).with_context(span.context().clone()).await;
@@ -160,9 +165,19 @@ impl Database {
         let prepared = client.prepare_cached(statement.text).await?;
         let rows = client.query(&prepared, parameters).await?;
         if rows.is_empty() && statement.operation == "SELECT" {
-            tracing::info!(table = statement.table, "no row matched");
+            self.log_no_row(statement);
         }
         Ok(rows)
+    }
+
+    fn log_no_row(&self, statement: &Statement) {
+        match self.service.common.defect {
+            Some(Defect::LogFieldRenamed) => tracing::info!(relation = statement.table, "no row matched"),
+            Some(Defect::LogBadkey) => {
+                tracing::info!(table = statement.table, "!BADKEY" = statement.operation, "no row matched");
+            }
+            _ => tracing::info!(table = statement.table, "no row matched"),
+        }
     }
 
     fn span(&self, parent: &Context, statement: &Statement) -> Operation {

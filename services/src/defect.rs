@@ -86,6 +86,28 @@ defects! {
     NoRecovery, "no-recovery", "url-api", "opens the circuit at the first failed call and never closes it";
     NoFlushOnShutdown, "no-flush-on-shutdown", "analytics-rpc", "exits without exporting what it has recorded";
     ExitDropsInflight, "exit-drops-inflight", "url-api", "exits at SIGTERM without finishing the requests it has";
+
+    BaggageDroppedAtKafka, "baggage-dropped-at-kafka", "url-api", "sends records without the baggage of the request";
+    BaggageOversize, "baggage-oversize", "url-api", "puts two thousand bytes for debugging into the baggage";
+
+    LogPlainTextMixed, "log-plain-text-mixed", "url-api", "prints a line for people among the lines for machines";
+    LogWithoutContext, "log-without-context", "url-api", "logs without the ids of the request";
+    LogAllZeroIds, "log-all-zero-ids", "url-api", "logs ids of zeros where there is no request";
+    LogFieldRenamed, "log-field-renamed", "url-api", "calls a field of a log line by another name";
+    LogBadkey, "log-badkey", "url-api", "logs a value without a key, which the logger calls !BADKEY";
+    HealthLogged, "health-logged", "url-api", "logs every health check and scrape";
+    ErrorAtInfo, "error-at-info", "url-api", "logs its failures at INFO";
+    LogPerRow, "log-per-row", "analytics-consumer", "logs a line for each row that it stores";
+    LogHighCardinalityInfo, "log-high-cardinality-info", "url-api", "logs each unknown code at INFO";
+    LoglevelOpen, "loglevel-open", "url-api", "lets everybody change its log level";
+    LoglevelNeverReverts, "loglevel-never-reverts", "url-api", "keeps a changed log level for ever";
+    LogBlocking, "log-blocking", "url-api", "writes each log line through a slow sink, one at a time";
+
+    LogRequestBody, "log-request-body", "url-api", "logs the body of a request that it refuses";
+    TokenInUrlAttribute, "token-in-url-attribute", "url-api", "records the query of a request with its values";
+    PhoneInBaggage, "phone-in-baggage", "url-api", "hands the caller's phone number on as baggage";
+    DsnLogged, "dsn-logged", "url-api", "logs its configuration with the URL of its database";
+    SqlArgumentsCaptured, "sql-arguments-captured", "url-api", "records the parameters of statements on their spans";
 }
 
 /// Every defect that the services of this crate have.

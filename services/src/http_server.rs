@@ -14,6 +14,7 @@ use axum::http::{HeaderMap, Method, StatusCode, Version};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
 use axum::serve::ListenerExt as _;
+use opentelemetry::baggage::BaggageExt as _;
 use opentelemetry::trace::{FutureExt as _, SpanKind, TraceContextExt as _};
 use opentelemetry::{Context, KeyValue};
 use opentelemetry_http::HeaderExtractor;
@@ -24,6 +25,8 @@ use crate::metrics::{Count, DURATION_BOUNDS, Labels, Latency, Metrics};
 use crate::service::{Fatal, Service};
 
 static TRACERESPONSE: HeaderName = HeaderName::from_static("traceresponse");
+/// How `phone-in-baggage` comes by a number.
+const PHONE: HeaderName = HeaderName::from_static("x-user-phone");
 
 /// The label of requests that no route matches: their paths are anything.
 const UNMATCHED: &str = "unmatched";
@@ -114,10 +117,15 @@ fn request_labels(method: Cow<'static, str>, route: String, status: u16) -> Labe
 
 async fn trace(State(server): State<Arc<HttpServer>>, request: Request, next: Next) -> Response {
     let started = Instant::now();
-    let asked = Asked::of(&request);
+    let asked = Asked::of(&request, server.defect());
     let telemetry = &server.service.telemetry;
     let parent =
         telemetry.propagator().extract_with_context(&Context::new(), &HeaderExtractor(request.headers()));
+    let parent = match server.defect() {
+        Some(Defect::PhoneInBaggage) => with_member(&parent, "user.phone", text(request.headers(), PHONE)),
+        Some(Defect::BaggageOversize) => with_member(&parent, "debug.state", Some("x".repeat(2_000))),
+        _ => parent,
+    };
     let name = asked.span_name(server.defect());
     let span = telemetry.span(&parent, SpanKind::Server, name, asked.attributes());
 
@@ -136,6 +144,13 @@ async fn trace(State(server): State<Arc<HttpServer>>, request: Request, next: Ne
     }
     span.end();
     response
+}
+
+/// One more thing that everybody who is called will be told.
+fn with_member(context: &Context, key: &'static str, value: Option<String>) -> Context {
+    let members = context.baggage().iter();
+    let members = members.map(|(key, (value, _))| KeyValue::new(key.clone(), value.clone()));
+    context.with_baggage(members.chain(value.map(|value| KeyValue::new(key, value))).collect::<Vec<_>>())
 }
 
 /// A server has failed when it says so with a 5xx. A 4xx is the caller's failure.
@@ -194,7 +209,7 @@ fn traceresponse(context: &Context) -> Option<HeaderValue> {
 }
 
 impl Asked {
-    fn of(request: &Request) -> Self {
+    fn of(request: &Request, defect: Option<Defect>) -> Self {
         let (method, original_method) = known_method(request.method());
         let extensions = request.extensions();
         let route = extensions.get::<MatchedPath>().map(|route| route.as_str().to_owned());
@@ -204,7 +219,10 @@ impl Asked {
             original_method,
             route,
             path: request.uri().path().to_owned(),
-            query: request.uri().query().map(without_values),
+            query: request.uri().query().map(|query| match defect {
+                Some(Defect::TokenInUrlAttribute) => query.to_owned(),
+                _ => without_values(query),
+            }),
             host: text(request.headers(), HOST),
             user_agent: text(request.headers(), USER_AGENT),
             peer,

@@ -4,7 +4,9 @@
 //! when work that it spawned lives on. `tracing` carries the logs. Nothing here waits for a collector: exporters connect when
 //! they have something to send.
 
+mod baggage;
 mod exporter;
+mod level;
 mod logs;
 mod resource;
 mod tampering;
@@ -12,7 +14,7 @@ mod tampering;
 use std::time::Duration;
 
 use opentelemetry::metrics::{Meter, MeterProvider as _};
-use opentelemetry::propagation::TextMapPropagator;
+use opentelemetry::propagation::{TextMapCompositePropagator, TextMapPropagator};
 use opentelemetry::trace::{
     Link, SpanBuilder, SpanKind, Status, TraceContextExt, Tracer as _, TracerProvider as _,
 };
@@ -23,9 +25,11 @@ use opentelemetry_sdk::propagation::TraceContextPropagator;
 use opentelemetry_sdk::trace::{BatchSpanProcessor, SdkTracer, SdkTracerProvider};
 
 pub(crate) use exporter::wait_for_collector;
+pub(crate) use level::{Level, LogLevel};
 
 use crate::config::{Common, ConfigError, Environment};
 use crate::defect::Defect;
+use baggage::DeclaredBaggage;
 use exporter::Exporters;
 use tampering::Tampering;
 
@@ -36,11 +40,12 @@ pub(crate) const SCHEMA_URL: &str = "https://opentelemetry.io/schemas/1.44.0";
 #[derive(Debug)]
 pub(crate) struct Telemetry {
     tracer: SdkTracer,
-    propagator: TraceContextPropagator,
+    propagator: TextMapCompositePropagator,
     meter: Meter,
     traces: SdkTracerProvider,
     metrics: SdkMeterProvider,
     logs: SdkLoggerProvider,
+    level: LogLevel,
 }
 
 impl Telemetry {
@@ -68,18 +73,19 @@ impl Telemetry {
         }
 
         let (traces, metrics, logs) = (traces.build(), metrics.build(), logs.build());
-        logs::install(common, &logs)?;
+        let level = logs::install(common, &logs)?;
         let scope = InstrumentationScope::builder(common.system.name())
             .with_version(env!("CARGO_PKG_VERSION"))
             .with_schema_url(SCHEMA_URL)
             .build();
         Ok(Self {
             tracer: traces.tracer_with_scope(scope.clone()),
-            propagator: TraceContextPropagator::new(),
+            propagator: propagator(),
             meter: metrics.meter_with_scope(scope),
             traces,
             metrics,
             logs,
+            level,
         })
     }
 
@@ -93,11 +99,12 @@ impl Telemetry {
         );
         Self {
             tracer: traces.tracer("test"),
-            propagator: TraceContextPropagator::new(),
+            propagator: propagator(),
             meter: metrics.meter("test"),
             traces,
             metrics,
             logs,
+            level: LogLevel::filter("info").expect("a level").1,
         }
     }
 
@@ -105,8 +112,14 @@ impl Telemetry {
         &self.meter
     }
 
+    /// Carries the trace and the baggage of a context to whoever is called.
     pub(crate) fn propagator(&self) -> &dyn TextMapPropagator {
         &self.propagator
+    }
+
+    /// The level of the process's logger.
+    pub(crate) fn level(&self) -> &LogLevel {
+        &self.level
     }
 
     /// Starts a span under `parent` and nothing else. It ends with [`Operation::end`], or when it is dropped.
@@ -127,8 +140,9 @@ impl Telemetry {
         links: Vec<Link>,
         kind: SpanKind,
         name: impl Into<std::borrow::Cow<'static, str>>,
-        attributes: Vec<KeyValue>,
+        mut attributes: Vec<KeyValue>,
     ) -> Operation {
+        attributes.extend(baggage::attributes(parent));
         let builder =
             SpanBuilder::from_name(name).with_kind(kind).with_attributes(attributes).with_links(links);
         let span = self.tracer.build_with_context(builder, parent);
@@ -150,6 +164,13 @@ impl Telemetry {
             tracing::warn!(target: "opentelemetry", "telemetry could not be exported in time");
         }
     }
+}
+
+fn propagator() -> TextMapCompositePropagator {
+    TextMapCompositePropagator::new(vec![
+        Box::new(TraceContextPropagator::new()),
+        Box::new(DeclaredBaggage::default()),
+    ])
 }
 
 /// A span that is open, and the context in which its work is done.

@@ -100,6 +100,12 @@ async fn serve(service: Service) -> Result<(), Fatal> {
         }
     }
 
+    if defect == Some(Defect::DsnLogged) {
+        tracing::info!(database_url = service.environment.get("DATABASE_URL"), "configured");
+    }
+    if defect == Some(Defect::LogPlainTextMixed) {
+        println!("url-api {} is starting up ...", env!("CARGO_PKG_VERSION"));
+    }
     let (api, server) = assemble(&service, &settings)?;
     let api = Arc::new(api);
     let admin = Admin {

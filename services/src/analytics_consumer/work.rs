@@ -164,6 +164,9 @@ impl Work {
             return Ok(());
         }
         self.database.query(context, &INSERT, &[&ids, &codes, &times]).await?;
+        if self.service.common.defect == Some(Defect::LogPerRow) {
+            ids.iter().for_each(|event_id| tracing::info!(event_id, "row stored"));
+        }
         Ok(())
     }
 

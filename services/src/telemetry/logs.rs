@@ -4,35 +4,39 @@
 
 use std::fmt;
 use std::io::Write as _;
+use std::time::Duration;
 
 use opentelemetry::Context;
-use opentelemetry::trace::TraceContextExt as _;
+use opentelemetry::trace::{SpanContext, TraceContextExt as _};
 use opentelemetry_appender_tracing::layer::OpenTelemetryTracingBridge;
 use opentelemetry_sdk::logs::SdkLoggerProvider;
 use serde::ser::{SerializeMap as _, Serializer as _};
 use serde_json::Value;
 use tracing::field::{Field, Visit};
 use tracing::{Event, Metadata, Subscriber};
-use tracing_subscriber::filter::{EnvFilter, filter_fn};
+use tracing_subscriber::filter::filter_fn;
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::time::{FormatTime as _, SystemTime};
 use tracing_subscriber::layer::{Context as LayerContext, Layer, SubscriberExt as _};
 
+use super::level::LogLevel;
 use crate::config::{Common, ConfigError};
+use crate::defect::Defect;
 
 /// Libraries that take part in exporting: what they log must not be exported, or it feeds itself.
 const EXPORTING: [&str; 6] = ["opentelemetry", "hyper", "h2", "tonic", "tower", "reqwest"];
 
-/// Makes this the logger of the process.
-pub(super) fn install(common: &Common, provider: &SdkLoggerProvider) -> Result<(), ConfigError> {
-    let level = EnvFilter::builder()
-        .parse(&common.log_level)
-        .map_err(|error| ConfigError::new("LOG_LEVEL", error))?;
+/// What `log-blocking` waits for with each line.
+const SINK_DELAY: Duration = Duration::from_millis(4);
+
+/// Makes this the logger of the process, and hands out its level.
+pub(super) fn install(common: &Common, provider: &SdkLoggerProvider) -> Result<LogLevel, ConfigError> {
+    let (filter, level) = LogLevel::filter(&common.log_level)?;
     let exported = OpenTelemetryTracingBridge::new(provider).with_filter(filter_fn(is_exported));
-    let subscriber = tracing_subscriber::registry().with(level).with(JsonLines::of(common)).with(exported);
+    let subscriber = tracing_subscriber::registry().with(filter).with(JsonLines::of(common)).with(exported);
     // A second telemetry of one process, as in tests, keeps the first logger.
     _ = tracing::subscriber::set_global_default(subscriber);
-    Ok(())
+    Ok(level)
 }
 
 fn is_exported(metadata: &Metadata<'_>) -> bool {
@@ -43,6 +47,7 @@ fn is_exported(metadata: &Metadata<'_>) -> bool {
 struct JsonLines {
     service_name: String,
     deployment_environment: String,
+    defect: Option<Defect>,
 }
 
 impl JsonLines {
@@ -50,6 +55,7 @@ impl JsonLines {
         Self {
             service_name: common.service_name.clone(),
             deployment_environment: common.deployment_environment.clone(),
+            defect: common.defect,
         }
     }
 
@@ -72,7 +78,7 @@ impl JsonLines {
         Context::map_current(|context| -> serde_json::Result<()> {
             let span = context.span();
             let span_context = span.span_context();
-            if span_context.is_valid() {
+            if self.names(span_context) {
                 object.serialize_entry("trace_id", &span_context.trace_id().to_string())?;
                 object.serialize_entry("span_id", &span_context.span_id().to_string())?;
                 let flags = format!("{:02x}", span_context.trace_flags().to_u8());
@@ -87,6 +93,15 @@ impl JsonLines {
         line.push(b'\n');
         Ok(line)
     }
+
+    /// Whether a line carries the ids of this context: of a request, and of nothing else.
+    fn names(&self, context: &SpanContext) -> bool {
+        match self.defect {
+            Some(Defect::LogWithoutContext) => false,
+            Some(Defect::LogAllZeroIds) => true,
+            _ => context.is_valid(),
+        }
+    }
 }
 
 impl<S: Subscriber> Layer<S> for JsonLines {
@@ -94,10 +109,23 @@ impl<S: Subscriber> Layer<S> for JsonLines {
         let mut fields = Fields::default();
         event.record(&mut fields);
         if let Ok(line) = self.line(event.metadata(), &fields) {
+            let mut output = std::io::stdout().lock();
+            if self.defect == Some(Defect::LogBlocking) {
+                slow_sink();
+            }
             // One write, so that lines of two threads do not mix. Nobody is left to tell when standard output is closed.
-            _ = std::io::stdout().lock().write_all(&line);
+            _ = output.write_all(&line);
         }
     }
+}
+
+/// A sink across a network, that every request waits for in turn.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is the mistake: it blocks the thread that serves requests"
+)]
+fn slow_sink() {
+    std::thread::sleep(SINK_DELAY);
 }
 
 /// The fields of an event.
@@ -146,7 +174,7 @@ impl Visit for Fields {
 mod tests {
     use std::sync::{Arc, Mutex};
 
-    use opentelemetry::trace::{SpanContext, SpanId, TraceFlags, TraceId, TraceState};
+    use opentelemetry::trace::{SpanId, TraceFlags, TraceId, TraceState};
 
     use super::*;
     use crate::config::Environment;

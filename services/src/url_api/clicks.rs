@@ -6,6 +6,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use opentelemetry::baggage::BaggageExt as _;
 use opentelemetry::trace::SpanKind;
 use opentelemetry::{Context, KeyValue};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
@@ -117,6 +118,9 @@ impl Clicks {
         let propagator = self.service.telemetry.propagator();
         let headers = match self.service.common.defect {
             Some(Defect::KafkaSendWithoutHeaders) => OwnedHeaders::new(),
+            Some(Defect::BaggageDroppedAtKafka) => {
+                propagation::headers_with(propagator, &context.with_cleared_baggage())
+            }
             Some(Defect::KafkaHeaderInBody) => {
                 propagator.inject_context(context, &mut Carrier(&mut event.context));
                 OwnedHeaders::new()
@@ -139,12 +143,15 @@ impl Clicks {
     }
 
     fn finish(&self, span: Operation, elapsed: Duration, outcome: Result<Delivery, KafkaError>) {
+        // What is logged here belongs to the request, whose own task may have ended.
+        let _active = span.context().clone().attach();
         let mut labels = self.measures.send_labels();
         match outcome {
             Ok(delivery) => {
                 let partition = delivery.partition.to_string();
                 span.set(KeyValue::new("messaging.destination.partition.id", partition));
                 span.set(KeyValue::new("messaging.kafka.offset", delivery.offset));
+                tracing::debug!(partition = delivery.partition, offset = delivery.offset, "click event sent");
             }
             Err(error) => {
                 let kind = error_kind(&error);

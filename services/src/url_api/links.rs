@@ -47,6 +47,10 @@ pub(super) async fn create(
 ) -> Response {
     let url = match link {
         Ok(Json(link)) if is_web_address(&link.url) => link.url,
+        Ok(Json(link)) if api.defect() == Some(Defect::LogRequestBody) => {
+            tracing::warn!(body = ?link, "request refused");
+            return problem(StatusCode::BAD_REQUEST, "url must be an http or https address");
+        }
         Ok(_) => return problem(StatusCode::BAD_REQUEST, "url must be an http or https address"),
         Err(rejection) => return problem(rejection.status(), &rejection.body_text()),
     };
@@ -56,8 +60,8 @@ pub(super) async fn create(
             let body = Json(json!({ "code": code, "short_url": short_url }));
             about(code, (StatusCode::CREATED, body))
         }
-        Ok(None) => failure("no free code was found", &"every attempt was taken"),
-        Err(error) => failure("the link could not be stored", &error),
+        Ok(None) => api.failure("no free code was found", &"every attempt was taken"),
+        Err(error) => api.failure("the link could not be stored", &error),
     }
 }
 
@@ -78,7 +82,7 @@ pub(super) async fn redirect(
             about(code, (StatusCode::FOUND, headers))
         }
         Ok(None) => unknown_code(),
-        Err(error) => failure("the link could not be read", &error),
+        Err(error) => api.failure("the link could not be read", &error),
     }
 }
 
@@ -88,7 +92,7 @@ pub(super) async fn detail(State(api): State<Arc<UrlApi>>, Path(code): Path<Stri
     let url = match api.find(&context, &code).await {
         Ok(Some(url)) => url,
         Ok(None) => return unknown_code(),
-        Err(error) => return failure("the link could not be read", &error),
+        Err(error) => return api.failure("the link could not be read", &error),
     };
     match api.analytics.click_count(&context, &code).await {
         Ok(clicks) => described(code, &url, clicks, false),
@@ -124,6 +128,9 @@ impl UrlApi {
             _ => context,
         };
         let rows = self.database.query(parent, &SELECT, &[&code]).await?;
+        if rows.is_empty() && self.defect() == Some(Defect::LogHighCardinalityInfo) {
+            tracing::info!(code, "unknown code");
+        }
         Ok(rows.first().map(|row| row.get("url")))
     }
 
@@ -131,9 +138,9 @@ impl UrlApi {
     fn degraded(&self, code: String, url: &str, reason: CallFailure) -> Response {
         let cause = reason.cause();
         match self.defect() {
-            Some(Defect::DegradeTo500) => return failure("no click count", &cause),
+            Some(Defect::DegradeTo500) => return self.failure("no click count", &cause),
             Some(Defect::DegradeCatchesTimeoutOnly) if cause != "deadline_exceeded" => {
-                return failure("no click count", &cause);
+                return self.failure("no click count", &cause);
             }
             Some(Defect::DegradationUncounted) => {}
             _ => self.measures.degraded.add(1, Labels::new([("reason", cause.into())])),
@@ -143,6 +150,15 @@ impl UrlApi {
         }
         tracing::warn!(reason = cause, error = %reason, "link detail is degraded");
         described(code, url, 0, true)
+    }
+
+    /// A failure of ours: logged with its cause, answered without it.
+    fn failure(&self, what: &str, cause: &dyn std::fmt::Display) -> Response {
+        match self.defect() {
+            Some(Defect::ErrorAtInfo) => tracing::info!(error = %cause, "{what}"),
+            _ => tracing::error!(error = %cause, "{what}"),
+        }
+        problem(StatusCode::INTERNAL_SERVER_ERROR, what)
     }
 }
 
@@ -159,12 +175,6 @@ fn about(code: String, answer: impl IntoResponse) -> Response {
 
 fn unknown_code() -> Response {
     problem(StatusCode::NOT_FOUND, "no link has this code")
-}
-
-/// A failure of ours: logged with its cause, answered without it.
-fn failure(what: &str, cause: &dyn std::fmt::Display) -> Response {
-    tracing::error!(error = %cause, "{what}");
-    problem(StatusCode::INTERNAL_SERVER_ERROR, what)
 }
 
 fn problem(status: StatusCode, title: &str) -> Response {
