@@ -16,6 +16,7 @@ mod nearest;
 pub mod otlp;
 pub mod outline;
 pub mod process;
+pub mod prometheus;
 pub mod proxy;
 pub mod report;
 pub mod rules;

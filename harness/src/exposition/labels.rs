@@ -47,7 +47,7 @@ impl fmt::Display for Labels<'_> {
 /// How a format writes a label set.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Style {
-    /// Plain text: blanks anywhere between tokens, a last comma allowed.
+    /// Plain text: blanks anywhere between tokens, a last comma allowed, the others left out at will.
     Loose,
     /// OpenMetrics: neither.
     Strict,
@@ -74,7 +74,8 @@ pub(super) fn read<'a>(
         read_one(line, style, &mut metric, &mut labels)?;
         blanks(line, style);
         comma = line.eat(b',');
-        if !comma && line.peek() != Some(b'}') {
+        // Prometheus takes plain text's labels without a comma between them, with a blank or without.
+        if !comma && line.peek() != Some(b'}') && (style == Style::Strict || line.is_done()) {
             return Err(line.fault(format!("expected `,` or `}}` after a label, found {}", line.found())));
         }
     }
@@ -102,7 +103,7 @@ fn read_one<'a>(
         *metric = Some(name);
         return Ok(());
     }
-    if style == Style::Strict && name.starts_with("__") {
+    if name == "__name__" || (style == Style::Strict && name.starts_with("__")) {
         return Err(begin.fault(format!("the label name `{name}`: two underscores first are reserved")));
     }
     if !line.eat(b'=') {

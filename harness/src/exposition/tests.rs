@@ -99,6 +99,14 @@ fn plain_text_is_not_held_to_openmetrics() {
         "a{b=\"\\x\"} 1\n",
         "#\n# x y\n#HELP\u{20}a\n",
         "{\"a.b\",c=\"d\"} 1\n",
+        // Not as the format page says, and read by Prometheus all the same.
+        "a 1",
+        "a{b=\"1\"c=\"2\"} 1\n",
+        "# TYPE\n# HELP\n",
+        "# TYPE a gauge\n# TYPE a counter\n",
+        "a 1\n# TYPE a gauge\n",
+        "# HELP a x\n# HELP a y\n",
+        "# HELP a-b x\n",
     ] {
         assert!(text(body).is_ok(), "{body:?}: {:?}", text(body));
     }
@@ -107,7 +115,6 @@ fn plain_text_is_not_held_to_openmetrics() {
 #[test]
 fn what_no_plain_text_reader_takes_is_refused() {
     for body in [
-        "a 1",
         "a\n",
         "a b\n",
         "a 1_2\n",
@@ -121,23 +128,33 @@ fn what_no_plain_text_reader_takes_is_refused() {
         "a{b} 1\n",
         "a{b='1'} 1\n",
         "a{b=\"1} 1\n",
-        "a{b=\"1\"c=\"2\"} 1\n",
         "a{b=\"1\",b=\"2\"} 1\n",
+        "a{__name__=\"b\"} 1\n",
         "a{0=\"1\"} 1\n",
         "# TYPE a\n",
         "# TYPE a meh\n",
         "# TYPE a  gauge\n",
         "# TYPE a gauge \n",
         "# TYPE # gauge\n",
-        "# TYPE a gauge\n# TYPE a gauge\n",
-        "a 1\n# TYPE a gauge\n",
-        "# HELP a x\n# HELP a y\n",
+        "# TYPE \n",
+        "# HELP \n",
+        "# TYPE a-b gauge\n",
         "<html><body>metrics</body></html>\n",
         "{\"status\":\"ok\"}\n",
     ] {
         assert!(text(body).is_err(), "{body:?}: {:?}", text(body));
     }
     assert!(parse(TEXT, b"a{b=\"\xff\"} 1\n").is_err());
+}
+
+#[test]
+fn a_label_value_of_plain_text_may_span_lines() {
+    let exposition = text("a{b=\"c\nd\"} 1\nx{y=\"\\\"\"} 2\nz 3\n").unwrap();
+    assert_eq!(exposition.families[0].samples[0].labels.get("b"), Some("c\nd"));
+    let lines: Vec<u32> = exposition.families.iter().map(|family| family.samples[0].line).collect();
+    assert_eq!(lines, [1, 3, 4]);
+    assert_eq!(place(text("a{b=\"c\nd\"} 1\n-\n")).0, 3);
+    assert_eq!(place(text("a{b=\"c} 1\nb 2\n")).0, 1);
 }
 
 #[test]

@@ -1,7 +1,8 @@
-//! Prometheus text 0.0.4, as its format page says: lines of blank-separated tokens, comments, HELP and TYPE.
+//! Prometheus text 0.0.4, as Prometheus 3 reads it: lines of blank-separated tokens, comments, HELP and TYPE.
 //!
-//! Looser than OpenMetrics on purpose: families may come in pieces, histograms are taken as they are, comments are passed
-//! over. What the samples say is for the metric rules to judge.
+//! Looser than OpenMetrics, and than its own format page, on purpose: whether a target is up is Prometheus's to say, so a
+//! last line without line feed, metadata that comes twice or late, and a comma left out between labels are read. Families may
+//! come in pieces, histograms are taken as they are. `tests/prometheus.rs` compares, case by case.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -14,21 +15,37 @@ pub(super) fn read(text: &str) -> Result<Vec<Family<'_>>, Fault> {
     let mut reader = Reader::default();
     let (mut rest, mut number) = (text, 0);
     while !rest.is_empty() {
-        number += 1;
-        let Some((line, after)) = rest.split_once('\n') else {
-            return Err(Fault::at_line(number, "the last line has no line feed: the body may be cut off"));
-        };
-        reader.line(Line::new(line, number))?;
-        rest = after;
+        let (line, after) = rest.split_at(end_of_line(rest));
+        reader.line(Line::new(line, number + 1))?;
+        number += 1 + line.matches('\n').count() as u32;
+        rest = after.strip_prefix('\n').unwrap_or(after);
     }
     Ok(reader.families)
+}
+
+/// Where the line ends: at a line feed, but not at one within the quotes of a sample's label value.
+fn end_of_line(text: &str) -> usize {
+    let plain = text.find('\n').unwrap_or(text.len());
+    if text.trim_start_matches([' ', '\t']).starts_with('#') || !text[..plain].contains('"') {
+        return plain;
+    }
+    let (mut quoted, mut escaped) = (false, false);
+    for (at, byte) in text.bytes().enumerate() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if quoted => escaped = true,
+            b'"' => quoted = !quoted,
+            b'\n' if !quoted => return at,
+            _ => {}
+        }
+    }
+    // Never closed: the fault is in the first line.
+    if quoted { plain } else { text.len() }
 }
 
 #[derive(Default)]
 struct Reader<'a> {
     families: Vec<Family<'a>>,
-    /// Which of them had their TYPE line.
-    typed: Vec<bool>,
     by_name: HashMap<Cow<'a, str>, usize>,
     /// Samples of one name come together: the last one's name and family.
     last: Option<(Cow<'a, str>, usize)>,
@@ -46,7 +63,10 @@ impl<'a> Reader<'a> {
 
     fn comment(&mut self, mut line: Line<'a>) -> Result<(), Fault> {
         line.skip_blanks();
-        match line.word() {
+        let keyword = line.word();
+        match keyword {
+            // The bare word is a comment like any other.
+            "HELP" | "TYPE" if line.is_done() => Ok(()),
             "HELP" => self.help(line),
             "TYPE" => self.family_type(line),
             _ => Ok(()),
@@ -55,16 +75,16 @@ impl<'a> Reader<'a> {
 
     fn help(&mut self, mut line: Line<'a>) -> Result<(), Fault> {
         let family = self.named_family(&mut line)?;
-        let family = &mut self.families[family];
-        if family.help.as_ref().is_some_and(|help| !help.is_empty()) {
-            return Err(line.fault(format!("a second HELP line for `{}`", family.name)));
-        }
-        family.help = Some(unescaped(line.rest(), false));
+        _ = line.eat(b' ') || line.eat(b'\t');
+        self.families[family].help = Some(unescaped(line.rest(), false));
         Ok(())
     }
 
     fn family_type(&mut self, mut line: Line<'a>) -> Result<(), Fault> {
         let number = self.named_family(&mut line)?;
+        if !line.is_done() && !line.eat(b' ') && !line.eat(b'\t') {
+            return Err(line.fault(format!("expected a blank after the metric name, found {}", line.found())));
+        }
         // Prometheus takes exactly one blank before the type and nothing after it.
         let kind = match line.rest() {
             "counter" => FamilyType::Counter,
@@ -74,14 +94,7 @@ impl<'a> Reader<'a> {
             "untyped" => FamilyType::Unknown,
             _ => return Err(line.fault("expected counter, gauge, histogram, summary or untyped")),
         };
-        let family = &mut self.families[number];
-        if !family.samples.is_empty() {
-            return Err(line.fault(format!("the TYPE line of `{}` after its samples", family.name)));
-        }
-        if std::mem::replace(&mut self.typed[number], true) {
-            return Err(line.fault(format!("a second TYPE line for `{}`", family.name)));
-        }
-        family.kind = kind;
+        self.families[number].kind = kind;
         self.last = None;
         Ok(())
     }
@@ -90,10 +103,6 @@ impl<'a> Reader<'a> {
     fn named_family(&mut self, line: &mut Line<'a>) -> Result<usize, Fault> {
         line.skip_blanks();
         let name = metadata::metric_name(line)?;
-        if !line.is_done() && !matches!(line.peek(), Some(b' ' | b'\t')) {
-            return Err(line.fault(format!("expected a blank after the metric name, found {}", line.found())));
-        }
-        _ = line.eat(b' ') || line.eat(b'\t');
         Ok(self.family(name, line.number))
     }
 
@@ -149,7 +158,6 @@ impl<'a> Reader<'a> {
     fn family(&mut self, name: Cow<'a, str>, line: u32) -> usize {
         *self.by_name.entry(name).or_insert_with_key(|name| {
             self.families.push(metadata::family(name.clone(), line));
-            self.typed.push(false);
             self.families.len() - 1
         })
     }
