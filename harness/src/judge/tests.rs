@@ -51,6 +51,8 @@ fn finding(severity: Severity, subject: &str) -> Finding {
         spans: Vec::new(),
         known: None,
         expired: None,
+        fault: "unjoined".into(),
+        at: None,
     }
 }
 

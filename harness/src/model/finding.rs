@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Date, SpanId, TraceId};
+use super::{Date, SourcePlace, SpanId, TraceId};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -29,6 +29,13 @@ pub struct Finding {
     pub severity: Severity,
     /// What was judged, in stable words without ids or ports: ``analytics-consumer, span `process click-events` ``.
     pub subject: String,
+    /// Which fault of that subject, in a word (`unscraped`): rule, scenario, subject and fault are the same finding in every
+    /// run.
+    #[serde(default)]
+    pub fault: String,
+    /// Where it can be mended, when that is known to be in a file; else the scenario's own place is the nearest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<SourcePlace>,
     pub required: String,
     pub seen: String,
     /// The nearest candidates, best first.

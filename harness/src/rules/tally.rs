@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::model::{Case, Finding, Judgement, Severity, Span};
+use crate::model::{Case, Finding, Judgement, Severity, SourcePlace, Span};
 
 use super::Rule;
 use super::text::count;
@@ -87,6 +87,8 @@ impl Tally {
             rule: self.rule.id.into(),
             severity,
             subject: key.0.clone(),
+            fault: fault.into(),
+            at: None,
             required: if required.is_empty() { self.rule.requirement.into() } else { required },
             seen,
             candidates,
@@ -97,6 +99,21 @@ impl Tally {
             expired: None,
         };
         self.found.insert(key, Entry { finding, more: 0 });
+    }
+
+    /// Counts a violation that can be mended in a file.
+    pub(crate) fn add_at(
+        &mut self,
+        place: impl Into<Option<SourcePlace>>,
+        subject: String,
+        fault: &'static str,
+        describe: impl FnOnce() -> Fault,
+    ) {
+        let key = (subject.clone(), fault);
+        self.add(subject, fault, None, describe);
+        if let Some(entry) = self.found.get_mut(&key) {
+            entry.finding.at = entry.finding.at.take().or_else(|| place.into());
+        }
     }
 
     /// Puts the findings into the judgement, in the order of their subjects.
@@ -134,7 +151,7 @@ mod tests {
         assert_eq!(judgement.unlisted, 9_901);
         let one = judgement.findings.iter().find(|finding| finding.subject == "a").unwrap();
         assert_eq!(one.seen, "bad (and 9999 more like it)");
-        assert_eq!(one.required, rule.requirement);
+        assert_eq!((one.required.as_str(), one.fault.as_str()), (rule.requirement, "fault"));
         assert!(judgement.findings.last().unwrap().seen.contains("9901 violations of other subjects"));
     }
 }

@@ -78,6 +78,8 @@ fn finding() -> Finding {
         spans: vec![(TraceId([7; 16]), SpanId([8; 8]))],
         known: None,
         expired: None,
+        fault: "unjoined".into(),
+        at: None,
     }
 }
 

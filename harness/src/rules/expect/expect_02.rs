@@ -1,6 +1,6 @@
 //! EXPECT-02: the captured trees equal the committed snapshot, to the letter.
 
-use crate::model::{Case, Expectation, ExpectationKind, Judgement, Severity};
+use crate::model::{Case, Expectation, ExpectationKind, Judgement, Severity, SourcePlace};
 use crate::outline::Outline;
 use crate::rules::Rule;
 use crate::rules::tally::{Fault, Tally};
@@ -54,7 +54,8 @@ fn judge_one(case: &Case, snapshot: &Expectation, judgement: &mut Judgement, tal
         }
     };
     judgement.judged();
-    tally.add(subject, kind, None, || Fault { fix: fix(), ..fault });
+    let place = SourcePlace { file: snapshot.at.clone(), line: 1 };
+    tally.add_at(place, subject, kind, || Fault { fix: fix(), ..fault });
 }
 
 fn loosened() -> String {

@@ -7,7 +7,7 @@ use crate::rules::exposed::{lost_port, read};
 use crate::rules::tally::{Fault, Tally};
 use crate::rules::text::shown;
 
-use super::targets::{files, metrics_port, right_address, subject};
+use super::targets::{beginning, files, metrics_port, place, right_address, subject};
 
 pub(crate) static RULE: Rule = Rule {
     id: "SCRAPE-01",
@@ -30,7 +30,7 @@ fn judge(case: &Case) -> Judgement {
     for file in files(case) {
         if let Some(error) = &file.error {
             judgement.judged();
-            tally.add(shown(&file.name), "file", None, || Fault {
+            tally.add_at(beginning(file), shown(&file.name), "file", || Fault {
                 required: "a configuration that Prometheus starts with".into(),
                 seen: error.chars().take(300).collect(),
                 ..Fault::default()
@@ -73,7 +73,7 @@ fn judge_target(case: &Case, target: &Target, judgement: &mut Judgement, tally: 
     };
     judgement.judged();
     if let Some(fault) = fault {
-        tally.add(subject(target), "down", None, || fault);
+        tally.add_at(place(target), subject(target), "down", || fault);
     }
 }
 

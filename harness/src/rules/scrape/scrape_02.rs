@@ -7,7 +7,7 @@ use crate::rules::tally::{Fault, Tally};
 use crate::rules::text::shown;
 use crate::scrape_config;
 
-use super::targets::{files, right_address, subject};
+use super::targets::{beginning, files, place, right_address, subject};
 
 pub(crate) static RULE: Rule = Rule {
     id: "SCRAPE-02",
@@ -38,7 +38,8 @@ fn judge(case: &Case) -> Judgement {
         }
         judgement.judged();
         if !named {
-            tally.add(service.name.clone(), "unscraped", None, || Fault {
+            let place = readable.first().map(|file| beginning(file));
+            tally.add_at(place, service.name.clone(), "unscraped", || Fault {
                 required: format!("a target for {}", right_address(service).unwrap_or_default()),
                 seen: "no target names it".into(),
                 candidates: case.evidence.targets.iter().take(3).map(|target| shown(&target.address)).collect(),
@@ -65,7 +66,7 @@ fn judge_target(declaration: &Declaration, target: &Target, judgement: &mut Judg
     if target.resolved != Resolution::UnknownHost {
         return;
     }
-    tally.add(subject(target), "dangling", None, || {
+    tally.add_at(place(target), subject(target), "dangling", || {
         let host = target.address.split([':', '/']).next().unwrap_or_default();
         let names = declaration.services.iter().map(|service| service.name.as_str());
         Fault {

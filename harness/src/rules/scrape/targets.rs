@@ -1,11 +1,21 @@
 //! What findings call a target and where it should point.
 
-use crate::model::{Case, ConfigFile, Port, ServiceDeclaration, Target};
+use crate::model::{Case, ConfigFile, Port, ServiceDeclaration, SourcePlace, Target};
 use crate::rules::text::shown;
 
 /// `compose/prometheus.yml line 8, target url-api:9464`.
 pub(super) fn subject(target: &Target) -> String {
     format!("{} line {}, target {}", shown(&target.file), target.line, shown(&target.address))
+}
+
+/// The line that names it.
+pub(super) fn place(target: &Target) -> SourcePlace {
+    SourcePlace { file: target.file.clone(), line: target.line }
+}
+
+/// The first line of a file, for what is missing in it.
+pub(super) fn beginning(file: &ConfigFile) -> SourcePlace {
+    SourcePlace { file: file.name.clone(), line: 1 }
 }
 
 /// The files that configure a Prometheus.

@@ -20,6 +20,7 @@ fn a_service_that_no_target_names_is_found() {
     let judgement = judge("SCRAPE-02", &scraped_by(without));
     assert_eq!(errors(&judgement), ["analytics-consumer"]);
     assert_eq!(judgement.findings[0].required, "a target for analytics-consumer:9466/metrics");
+    assert_eq!(judgement.findings[0].at, Some(SourcePlace { file: "compose/prometheus.yml".into(), line: 1 }));
     assert_eq!(errors(&with("url-api:9464", "localhost:9464")), ["url-api"]);
     assert_eq!(errors(&judge("SCRAPE-02", &scraped_by("scrape_configs: []\n"))).len(), 3);
 }
@@ -29,6 +30,7 @@ fn a_host_that_is_not_there_is_dangling_and_the_nearest_name_is_offered() {
     let judgement = judge("SCRAPE-02", &scraped_by(&CONFIG.replace("  - job_name: analytics-rpc", "  - job_name: gone\n    static_configs: [{targets: [\"urlapi:9464\"]}]\n  - job_name: analytics-rpc")));
     assert_eq!(errors(&judgement), ["compose/prometheus.yml line 6, target urlapi:9464"]);
     assert_eq!(judgement.findings[0].candidates, ["url-api"]);
+    assert_eq!(judgement.findings[0].at, Some(SourcePlace { file: "compose/prometheus.yml".into(), line: 6 }));
     let misspelt = with("url-api:9464", "url_api:9464");
     assert_eq!(errors(&misspelt), ["compose/prometheus.yml line 4, target url_api:9464", "url-api"]);
 }
