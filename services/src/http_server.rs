@@ -15,10 +15,10 @@ use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
 use axum::serve::ListenerExt as _;
 use opentelemetry::baggage::BaggageExt as _;
-use opentelemetry::trace::{FutureExt as _, SpanKind, TraceContextExt as _};
+use opentelemetry::trace::{FutureExt as _, SpanKind};
 use opentelemetry::{Context, KeyValue};
-use opentelemetry_http::HeaderExtractor;
 use tokio::net::TcpListener;
+use trace_context::Headers;
 
 use crate::defect::Defect;
 use crate::metrics::{Count, DURATION_BOUNDS, Labels, Latency, Metrics};
@@ -119,8 +119,7 @@ async fn trace(State(server): State<Arc<HttpServer>>, request: Request, next: Ne
     let started = Instant::now();
     let asked = Asked::of(&request, server.defect());
     let telemetry = &server.service.telemetry;
-    let parent =
-        telemetry.propagator().extract_with_context(&Context::new(), &HeaderExtractor(request.headers()));
+    let parent = telemetry.propagator().extract_with_context(&Context::new(), &Headers(request.headers()));
     let parent = match server.defect() {
         Some(Defect::PhoneInBaggage) => with_member(&parent, "user.phone", text(request.headers(), PHONE)),
         Some(Defect::BaggageOversize) => with_member(&parent, "debug.state", Some("x".repeat(2_000))),
@@ -139,7 +138,8 @@ async fn trace(State(server): State<Arc<HttpServer>>, request: Request, next: Ne
         span.fail(status.as_str().to_owned());
     }
     count(&server, &asked, &response, span.context(), started);
-    if let Some(value) = traceresponse(span.context()) {
+    let traceresponse = telemetry.traceparent(span.context());
+    if let Some(value) = traceresponse.and_then(|value| HeaderValue::from_str(&value).ok()) {
         response.headers_mut().insert(TRACERESPONSE.clone(), value);
     }
     span.end();
@@ -194,18 +194,6 @@ fn counter_labels(labels: Labels, asked: &Asked, code: Option<&ShortCode>, defec
         }
         _ => labels,
     }
-}
-
-fn traceresponse(context: &Context) -> Option<HeaderValue> {
-    let span = context.span();
-    let span_context = span.span_context();
-    let value = format!(
-        "00-{}-{}-{:02x}",
-        span_context.trace_id(),
-        span_context.span_id(),
-        span_context.trace_flags().to_u8()
-    );
-    HeaderValue::from_str(&value).ok().filter(|_| span_context.is_valid())
 }
 
 impl Asked {

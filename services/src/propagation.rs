@@ -19,14 +19,8 @@ pub(crate) fn headers_with(propagator: &dyn TextMapPropagator, context: &Context
 
 /// The context that record headers carry; an empty one when there is none or it is broken.
 pub(crate) fn context_in<H: Headers>(propagator: &dyn TextMapPropagator, headers: Option<&H>) -> Context {
-    let mut carrier = BTreeMap::new();
-    for header in headers.into_iter().flat_map(Headers::iter) {
-        // Kafka's keys have a case: `Traceparent` is another header.
-        if let Some(Ok(value)) = header.value.map(std::str::from_utf8) {
-            carrier.insert(header.key.to_owned(), value.to_owned());
-        }
-    }
-    context_of(propagator, &carrier)
+    let headers: Vec<_> = headers.into_iter().flat_map(Headers::iter).collect();
+    propagator.extract_with_context(&Context::new(), &RecordHeaders(headers))
 }
 
 /// The context in a map of fields.
@@ -59,6 +53,32 @@ impl Injector for Carrier<'_> {
     }
 }
 
+/// Headers of a record. Kafka's keys have a case: `Traceparent` is another header.
+struct RecordHeaders<'a>(Vec<Header<'a, &'a [u8]>>);
+
+impl RecordHeaders<'_> {
+    /// What is no text is a value all the same, and not a valid one.
+    fn values(&self, key: &str) -> impl Iterator<Item = &str> {
+        let of_key = self.0.iter().filter(move |header| header.key == key);
+        of_key.map(|header| std::str::from_utf8(header.value.unwrap_or_default()).unwrap_or("\u{fffd}"))
+    }
+}
+
+impl Extractor for RecordHeaders<'_> {
+    fn get(&self, key: &str) -> Option<&str> {
+        self.values(key).next()
+    }
+
+    fn keys(&self) -> Vec<&str> {
+        self.0.iter().map(|header| header.key).collect()
+    }
+
+    fn get_all(&self, key: &str) -> Option<Vec<&str>> {
+        let values: Vec<_> = self.values(key).collect();
+        (!values.is_empty()).then_some(values)
+    }
+}
+
 struct Fields<'a>(&'a BTreeMap<String, String>);
 
 impl Extractor for Fields<'_> {
@@ -74,7 +94,7 @@ impl Extractor for Fields<'_> {
 #[cfg(test)]
 mod tests {
     use opentelemetry::trace::{SpanContext, SpanId, TraceContextExt as _, TraceFlags, TraceId, TraceState};
-    use opentelemetry_sdk::propagation::TraceContextPropagator;
+    use trace_context::TraceContextPropagator;
 
     use super::*;
 
@@ -126,6 +146,7 @@ mod tests {
             with("traceparent", b"not a context"),
             with("traceparent", &[0xff, 0xfe]),
             with("traceparent", b"00-00000000000000000000000000000000-0000000000000000-01"),
+            with("traceparent", valid).insert(Header { key: "traceparent", value: Some(valid) }),
         ] {
             assert!(!context_in(&propagator, Some(&headers)).span().span_context().is_valid());
         }

@@ -21,8 +21,8 @@ use opentelemetry::trace::{
 use opentelemetry::{Context, InstrumentationScope, KeyValue};
 use opentelemetry_sdk::logs::SdkLoggerProvider;
 use opentelemetry_sdk::metrics::SdkMeterProvider;
-use opentelemetry_sdk::propagation::TraceContextPropagator;
 use opentelemetry_sdk::trace::{BatchSpanProcessor, SdkTracer, SdkTracerProvider};
+use trace_context::TraceContextPropagator;
 
 pub(crate) use exporter::wait_for_collector;
 pub(crate) use level::{Level, LogLevel};
@@ -122,6 +122,11 @@ impl Telemetry {
         &self.level
     }
 
+    /// The span of `context` as the value of `traceparent` or `traceresponse`; none without a span.
+    pub(crate) fn traceparent(&self, context: &Context) -> Option<String> {
+        trace_context().traceparent(context)
+    }
+
     /// Starts a span under `parent` and nothing else. It ends with [`Operation::end`], or when it is dropped.
     pub(crate) fn span(
         &self,
@@ -167,10 +172,12 @@ impl Telemetry {
 }
 
 fn propagator() -> TextMapCompositePropagator {
-    TextMapCompositePropagator::new(vec![
-        Box::new(TraceContextPropagator::new()),
-        Box::new(DeclaredBaggage::default()),
-    ])
+    TextMapCompositePropagator::new(vec![Box::new(trace_context()), Box::new(DeclaredBaggage::default())])
+}
+
+/// The SDK's own generator makes the ids.
+fn trace_context() -> TraceContextPropagator {
+    TraceContextPropagator::new().ids_are_random()
 }
 
 /// A span that is open, and the context in which its work is done.

@@ -173,6 +173,7 @@ impl Build {
             operation: (!operation.is_empty()).then(|| operation.into()),
             process: Some(process.clone()),
             service,
+            headers: Vec::new(),
             port: "main".into(),
             sent: at(self.now_ms),
             answered: Some(at(self.now_ms + 5)),

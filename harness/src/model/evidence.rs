@@ -210,6 +210,9 @@ pub struct Stimulus {
     /// The instance it was sent to.
     pub process: Option<ProcessId>,
     pub service: String,
+    /// The headers that it carried because the scenario said so, in order; what every client sends is not among them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub headers: Vec<(String, String)>,
     /// The port's role: `main` or `admin`.
     pub port: String,
     pub sent: UnixNanos,
@@ -228,6 +231,16 @@ pub struct Stimulus {
     pub phase: String,
     /// Asked by the barrier (a scrape of a main port, a probe), not by the scenario.
     pub by_barrier: bool,
+}
+
+impl Stimulus {
+    /// The values of the header that it carried, in order; the name is compared without regard to case.
+    pub fn sent_header(&self, name: &str) -> impl Iterator<Item = &str> {
+        self.headers
+            .iter()
+            .filter(move |(key, _)| key.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value.as_str())
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -152,6 +152,7 @@ impl Running {
             operation: request.operation.map(String::from),
             process: instance.map(|instance| instance.id.clone()),
             service: request.service.into(),
+            headers: request.headers.iter().map(|(name, value)| (name.to_string(), value.clone())).collect(),
             port: request.role.into(),
             sent,
             answered: answer.is_some().then_some(ended),

@@ -190,6 +190,7 @@ impl Running {
             operation: operation_of(&self.system.declaration, service, path).map(String::from),
             process: Some(process.clone()),
             service: service.into(),
+            headers: Vec::new(),
             port: port.into(),
             sent,
             answered: answer.status.map(|_| now()),

@@ -8,7 +8,6 @@ use std::time::{Duration, Instant};
 
 use opentelemetry::trace::SpanKind;
 use opentelemetry::{Context, KeyValue};
-use opentelemetry_http::HeaderExtractor;
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -229,7 +228,8 @@ impl<'a> Call<'a> {
     ) -> Self {
         let headers = request.metadata().as_ref();
         let telemetry = &server.service.telemetry;
-        let parent = telemetry.propagator().extract_with_context(&Context::new(), &HeaderExtractor(headers));
+        let parent =
+            telemetry.propagator().extract_with_context(&Context::new(), &trace_context::Headers(headers));
         let mut attributes =
             vec![KeyValue::new("rpc.system.name", "grpc"), KeyValue::new("rpc.method", method)];
         if let Some(local) = request.local_addr() {
