@@ -34,6 +34,7 @@ pub fn system(programs: Programs) -> System {
         wire,
         listening: Listening::from_json_line,
         advertised,
+        database: Some("shortener"),
     };
     System {
         name: "shortener",

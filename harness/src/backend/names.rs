@@ -18,9 +18,11 @@ impl Names {
         Names { stem: format!("{}-{}", plain.trim_matches('-'), &digest[..10]) }
     }
 
-    /// `probity_late_consumer_0a1b2c3d4e`
-    pub fn database(&self) -> String {
-        format!("probity_{}", self.stem.replace('-', "_"))
+    /// `probity_late_consumer_0a1b2c3d4e_ledger`
+    pub fn database(&self, declared: &str) -> String {
+        let short: String =
+            declared.chars().take(16).map(|letter| if letter == '-' { '_' } else { letter }).collect();
+        format!("probity_{}_{short}", self.stem.replace('-', "_"))
     }
 
     /// `click-events.late-consumer-0a1b2c3d4e`: the declared name first, so that a person finds it.
@@ -57,7 +59,7 @@ mod tests {
     fn names_are_such_as_each_backend_takes() {
         for scenario in ["", "é\u{0}/../'; DROP", &"x".repeat(1000)] {
             let names = Names::new("r", scenario);
-            let database = names.database();
+            let database = names.database("read-model-of-balances");
             assert!(database.len() <= 63, "{database}");
             assert!(database.chars().all(|it| it.is_ascii_lowercase() || it.is_ascii_digit() || it == '_'));
             let topic = names.topic("click-events");

@@ -485,7 +485,8 @@ pub fn declaration() -> Declaration {
         topic: Some("click-events".into()),
         on_status: Some(302),
     };
-    let edge = |from: &str, to: &str, over| Edge { from: from.into(), to: to.into(), over };
+    let edge =
+        |from: &str, to: &str, over| Edge { from: from.into(), to: to.into(), over, routes: Vec::new() };
     Declaration {
         version: 1,
         system: "shortener".into(),

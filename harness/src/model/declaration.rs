@@ -131,6 +131,9 @@ pub struct Edge {
     pub from: String,
     pub to: String,
     pub over: EdgeKind,
+    /// Over HTTP: the routes that are called (`POST /v1/entries`), where the caller calls several services. Empty: any.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub routes: Vec<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

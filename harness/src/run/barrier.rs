@@ -229,7 +229,8 @@ mod tests {
     #[test]
     fn a_cycle_still_names_every_service_once() {
         let mut declaration = crate::model::build::declaration();
-        let back = Edge { from: "analytics-rpc".into(), to: "url-api".into(), over: EdgeKind::Http };
+        let (from, to) = ("analytics-rpc".into(), "url-api".into());
+        let back = Edge { from, to, over: EdgeKind::Http, routes: Vec::new() };
         declaration.edges.push(back);
         let mut order = upstream_first(&declaration);
         order.sort();

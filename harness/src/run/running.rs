@@ -213,11 +213,34 @@ impl Running {
     /// Waits for an effect of the product: the first value that a query to the scenario's database brings. One that does not
     /// come within its limit is recorded as absent: evidence, not an abort.
     pub async fn effect(&mut self, name: &str, required: &str, limit: Duration, statement: &str) {
+        self.effect_of(None, name, required, limit, statement).await;
+    }
+
+    /// As [`Running::effect`], in a database by the system's name for it.
+    pub async fn effect_in(
+        &mut self,
+        database: &str,
+        name: &str,
+        required: &str,
+        limit: Duration,
+        statement: &str,
+    ) {
+        self.effect_of(Some(database), name, required, limit, statement).await;
+    }
+
+    async fn effect_of(
+        &mut self,
+        database: Option<&str>,
+        name: &str,
+        required: &str,
+        limit: Duration,
+        statement: &str,
+    ) {
         self.share.progress.phase(&format!("waiting: {name}"));
         let mut last = None;
         let share = &self.share;
         let waited = until(name, limit, async || -> Result<_, crate::until::Never> {
-            let rows = share.rows(statement).await;
+            let rows = share.rows(database, statement).await;
             last = match rows {
                 Ok(rows) => rows.into_iter().flatten().flatten().next(),
                 Err(error) => Some(format!("({error})")),
@@ -313,9 +336,14 @@ impl Running {
         newest.is_some_and(|instance| instance.process.exit().is_none())
     }
 
-    /// The rows of a query to this scenario's database, as text, past every fault of ours.
+    /// The rows of a statement to this scenario's (first) database, as text, past every fault of ours.
     pub async fn rows(&self, statement: &str) -> Result<Vec<Vec<Option<String>>>, String> {
-        self.share.rows(statement).await
+        self.share.rows(None, statement).await
+    }
+
+    /// As [`Running::rows`], in a database by the system's name for it.
+    pub async fn rows_in(&self, database: &str, statement: &str) -> Result<Vec<Vec<Option<String>>>, String> {
+        self.share.rows(Some(database), statement).await
     }
 
     /// The run's HTTP client: no redirects, no proxy, no trace context.

@@ -16,12 +16,15 @@ pub struct ServiceProgram {
     pub listening: fn(&str) -> Option<Listening>,
     /// The role whose address others are told (behind a proxy of ours, so that it survives restarts).
     pub advertised: Option<&'static str>,
+    /// The database that it uses, by a name of the system's own; services that name the same one share it.
+    pub database: Option<&'static str>,
 }
 
 /// What a running scenario offers a service.
 #[derive(Clone, Debug)]
 pub struct Wiring {
     pub service: &'static str,
+    /// Of the service's own database; empty when it has none.
     pub database_url: String,
     pub etcd_endpoint: String,
     /// In front of every key of this scenario: empty or ending in `/`.
@@ -34,6 +37,8 @@ pub struct Wiring {
     pub kafka_properties: String,
     /// The address that others are told for the advertised role.
     pub advertise: Option<SocketAddr>,
+    /// Where the advertised role of each service is, known before any of them has started.
+    pub peers: Vec<(&'static str, SocketAddr)>,
     /// A port that the scenario insists on for a role; every other port is the system's choice.
     pub insisted: Option<(&'static str, SocketAddr)>,
 }
@@ -48,6 +53,12 @@ impl Wiring {
     pub fn listen(&self, role: &str) -> String {
         let insisted = self.insisted.filter(|(known, _)| *known == role);
         insisted.map_or_else(|| "127.0.0.1:0".to_string(), |(_, address)| address.to_string())
+    }
+
+    /// The URL of a service's advertised role, for callers that are told it.
+    pub fn peer_url(&self, service: &str) -> String {
+        let peer = self.peers.iter().find(|(name, _)| *name == service);
+        peer.map_or_else(String::new, |(_, address)| format!("http://{address}"))
     }
 
     /// What this run calls a declared consumer group.

@@ -31,7 +31,10 @@ pub(super) struct Share {
     /// In front of each advertised role, by service.
     advertised: HashMap<&'static str, (&'static str, Arc<Proxy>)>,
     names: Names,
-    database_url: String,
+    /// The databases of the scenario, by the system's names, with their URLs.
+    databases: Vec<(&'static str, String)>,
+    /// The database of each service.
+    database_of: HashMap<&'static str, &'static str>,
     /// Declared topics with what this run calls them.
     topics: Vec<(String, String)>,
     /// Declared consumer groups with what this run calls them.
@@ -68,8 +71,9 @@ impl Share {
             own.push(Own::Kafka);
         }
         let names = Names::new(workdir.run().as_str(), unique);
-        let database = postgres.create_database(&names.database()).await;
-        let database_url = database.map_err(|error| Stop::because("postgres", error))?;
+        let databases = databases(system, &postgres, &names).await?;
+        let database_of =
+            system.services.iter().filter_map(|service| Some((service.name, service.database?)));
         // A broker of the scenario's own needs no names of the scenario's own.
         let alone = own.contains(&Own::Kafka);
         let declared = &system.declaration.topics;
@@ -80,14 +84,15 @@ impl Share {
         let groups = groups.map(|group| named(&group.name, names.group(&group.name))).collect();
         Ok(Share {
             etcd_proxy: proxy_to(&etcd.endpoints()).await?,
-            postgres_proxy: proxy_to(&database_url).await?,
+            postgres_proxy: proxy_to(&postgres.url("")).await?,
             advertised: advertised(system).await?,
             etcd,
             postgres,
             kafka,
             own,
             names,
-            database_url,
+            databases,
+            database_of: database_of.collect(),
             topics,
             groups,
             workdir,
@@ -112,9 +117,10 @@ impl Share {
         insisted: Option<(&'static str, SocketAddr)>,
     ) -> Wiring {
         let through = self.postgres_proxy.address().to_string();
+        let database = self.database_of.get(service).and_then(|name| self.url_of(name));
         Wiring {
             service,
-            database_url: self.database_url.replace(authority(&self.database_url), &through),
+            database_url: database.map_or_else(String::new, |url| url.replace(authority(url), &through)),
             etcd_endpoint: format!("http://{}", self.etcd_proxy.address()),
             key_prefix: self.names.key_prefix(),
             kafka_brokers: self.kafka.bootstrap(),
@@ -122,8 +128,13 @@ impl Share {
             groups: self.groups.clone(),
             kafka_properties: KAFKA_PROPERTIES.into(),
             advertise: self.advertised(service).map(|(_, proxy)| proxy.address()),
+            peers: self.advertised.iter().map(|(service, (_, proxy))| (*service, proxy.address())).collect(),
             insisted,
         }
+    }
+
+    fn url_of(&self, database: &str) -> Option<&str> {
+        self.databases.iter().find(|(name, _)| *name == database).map(|(_, url)| url.as_str())
     }
 
     /// In front of every key of this scenario.
@@ -169,9 +180,15 @@ impl Share {
         Ok(offsets.into_iter().filter_map(|offset| Some((offset.partition, offset.committed?))).collect())
     }
 
-    /// The rows of a query to the scenario's database, as text.
-    pub(super) async fn rows(&self, statement: &str) -> Result<Vec<Vec<Option<String>>>, String> {
-        self.postgres.rows(&self.names.database(), statement).await.map_err(|error| error.to_string())
+    /// The rows of a query to one of the scenario's databases, as text; to the first when none is named.
+    pub(super) async fn rows(
+        &self,
+        database: Option<&str>,
+        statement: &str,
+    ) -> Result<Vec<Vec<Option<String>>>, String> {
+        let first = self.databases.first().map_or("", |(name, _)| name);
+        let database = self.names.database(database.unwrap_or(first));
+        self.postgres.rows(&database, statement).await.map_err(|error| error.to_string())
     }
 
     /// Every record of a topic, under its declared name.
@@ -203,12 +220,16 @@ impl Share {
         applied.map_err(|error| Stop(error.to_string()))
     }
 
-    /// Gives the share back: the database and the keys of the scenario; what is its own ends.
+    /// Gives the share back: the databases and the keys of the scenario; what is its own ends.
     pub(super) async fn give_back(&self) {
         let own = |backend| self.own.contains(&backend);
         match own(Own::Postgres) {
             true => self.postgres.finish().await,
-            false => _ = self.postgres.drop_database(&self.names.database()).await,
+            false => {
+                for (database, _) in &self.databases {
+                    _ = self.postgres.drop_database(&self.names.database(database)).await;
+                }
+            }
         }
         match own(Own::Etcd) {
             true => self.etcd.finish().await,
@@ -218,6 +239,20 @@ impl Share {
             self.kafka.finish().await;
         }
     }
+}
+
+/// Makes the databases of a scenario.
+async fn databases(
+    system: &System,
+    postgres: &Postgres,
+    names: &Names,
+) -> Result<Vec<(&'static str, String)>, Stop> {
+    let mut databases = Vec::new();
+    for database in system.databases() {
+        let made = postgres.create_database(&names.database(database)).await;
+        databases.push((database, made.map_err(|error| Stop::because("postgres", error))?));
+    }
+    Ok(databases)
 }
 
 async fn etcd(stack: &Stack, backends: &Backends, workdir: &Workdir) -> Result<Arc<Etcd>, Stop> {

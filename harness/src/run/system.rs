@@ -36,6 +36,17 @@ impl System {
         self.defects.iter().find(|defect| defect.name == name)
     }
 
+    /// The databases that its services use, in the services' order. The first is the one that `Running::effect` looks into.
+    pub fn databases(&self) -> Vec<&'static str> {
+        let mut databases = Vec::new();
+        for database in self.services.iter().filter_map(|service| service.database) {
+            if !databases.contains(&database) {
+                databases.push(database);
+            }
+        }
+        databases
+    }
+
     pub fn service(&self, name: &str) -> Option<&ServiceProgram> {
         self.services.iter().find(|service| service.name == name)
     }

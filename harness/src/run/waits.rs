@@ -153,7 +153,7 @@ impl Running {
         self.share.progress.phase(&format!("waiting: {name}"));
         let share = &self.share;
         let waited = until(name, limit, async || -> Result<_, Never> {
-            let rows = share.rows(statement).await.unwrap_or_default();
+            let rows = share.rows(None, statement).await.unwrap_or_default();
             Ok(match rows.into_iter().flatten().flatten().next() {
                 Some(seen) if seen == required => Look::Ready(()),
                 seen => Look::NotYet(seen.unwrap_or_else(|| "absent".into())),

@@ -30,7 +30,7 @@ pub(super) fn shortener() -> Declaration {
 }
 
 fn edge(from: &str, to: &str, over: EdgeKind) -> Edge {
-    Edge { from: from.into(), to: to.into(), over }
+    Edge { from: from.into(), to: to.into(), over, routes: Vec::new() }
 }
 
 fn service(name: &str, ports: Vec<Port>, needs: &[&str]) -> ServiceDeclaration {
