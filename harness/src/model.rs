@@ -11,6 +11,8 @@ mod declaration;
 mod evidence;
 mod finding;
 mod ledger;
+mod logs;
+mod privacy;
 mod span;
 mod spans;
 
@@ -20,6 +22,8 @@ pub use declaration::*;
 pub use evidence::*;
 pub use finding::*;
 pub use ledger::*;
+pub use logs::*;
+pub use privacy::*;
 pub use span::*;
 pub use spans::{Resource, Span, Spans};
 

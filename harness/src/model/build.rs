@@ -521,6 +521,6 @@ pub fn declaration() -> Declaration {
                 must_batch: false,
             }],
         }],
-        thresholds: Thresholds::default(),
+        ..Declaration::default()
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::Kind;
+use super::{CanaryKind, Kind, LogLevelAddress, Logs};
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Declaration {
@@ -15,6 +15,14 @@ pub struct Declaration {
     pub edges: Vec<Edge>,
     pub operations: Vec<Operation>,
     pub topics: Vec<Topic>,
+    #[serde(default)]
+    pub logs: Logs,
+    /// Members of baggage that travel with every request, each an attribute of the spans on its way (TRACE-15).
+    #[serde(default)]
+    pub baggage: Vec<String>,
+    /// By topic, what the values of its records carry by right (PRIVATE-01).
+    #[serde(default)]
+    pub personal_data: BTreeMap<String, Vec<CanaryKind>>,
     #[serde(default)]
     pub thresholds: Thresholds,
 }
@@ -50,6 +58,9 @@ pub struct ServiceDeclaration {
     pub needs: Vec<String>,
     /// The attribute on its messaging spans that carries the system's own event id.
     pub event_id_attribute: Option<String>,
+    /// Where its log level is changed while it runs.
+    #[serde(default)]
+    pub log_level: Option<LogLevelAddress>,
 }
 
 impl ServiceDeclaration {
@@ -228,6 +239,16 @@ pub struct Thresholds {
     pub lease_margin_ms: u64,
     /// START-04: how long a service may go on saying that it is ready once a backend is away, in milliseconds.
     pub readiness_settle_ms: u64,
+    /// TRACE-15: what a `baggage` header may hold.
+    pub baggage_bytes: u64,
+    pub baggage_members: u64,
+    /// LOG-06: lines that one request may cost in one process, and values that a field may have at INFO.
+    pub log_lines_per_request: u64,
+    pub log_field_values: u64,
+    /// LOG-07: how long after its time a changed level may go back, in milliseconds.
+    pub log_level_margin_ms: u64,
+    /// LOG-08: the share of its throughput that logging may cost a service, in percent.
+    pub log_cost_percent: u64,
     /// Overrides with their reasons, as written.
     pub reasons: Vec<String>,
 }
@@ -262,6 +283,12 @@ impl Default for Thresholds {
             grace_ms: 5_000,
             lease_margin_ms: 3_000,
             readiness_settle_ms: 1_000,
+            baggage_bytes: 1_024,
+            baggage_members: 64,
+            log_lines_per_request: 20,
+            log_field_values: 50,
+            log_level_margin_ms: 2_000,
+            log_cost_percent: 30,
             reasons: Vec::new(),
         }
     }

@@ -5,7 +5,7 @@ use std::fmt;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use super::{Ledger, TraceId, UnixNanos};
+use super::{Canary, Ledger, LevelChange, LogCost, TraceId, UnixNanos};
 
 /// Everything captured in one scenario (or one `exec`, one `listen`, one set of OTLP files).
 ///
@@ -47,6 +47,13 @@ pub struct Evidence {
     pub sockets: Vec<Socket>,
     #[serde(skip)]
     pub logs: Vec<LogLine>,
+    #[serde(skip)]
+    pub level_changes: Vec<LevelChange>,
+    #[serde(skip)]
+    pub log_costs: Vec<LogCost>,
+    /// What must not be found in any of the rest.
+    #[serde(skip)]
+    pub canaries: Vec<Canary>,
     #[serde(skip)]
     pub keys: Vec<KeyEvent>,
     /// How long those were watched.
@@ -484,6 +491,15 @@ pub struct LogLine {
 }
 
 impl LogLine {
+    /// Of a longer line the rest is not kept.
+    pub const BYTES_MAX: usize = 64 * 1024;
+
+    /// Whether its end may be missing.
+    pub fn may_be_cut(&self) -> bool {
+        // It is cut between two characters.
+        self.text.len() + 4 > Self::BYTES_MAX
+    }
+
     /// The line's JSON object; `None` when it is none.
     pub fn json(&self) -> Option<serde_json::Map<String, serde_json::Value>> {
         serde_json::from_str(&self.text).ok()

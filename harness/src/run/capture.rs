@@ -12,8 +12,7 @@ use crate::backend::KeyWatch;
 use crate::model::*;
 use crate::until::between_looks;
 
-/// The longest line of a log that is kept, and the most lines.
-const LINE_MAX: usize = 64 * 1024;
+/// The most lines of a log that are kept.
 const LINES_MAX: usize = 200_000;
 
 /// The captures under way; dropping it ends them.
@@ -95,8 +94,10 @@ pub(super) fn log_lines(process: &ProcessId, service: &str, stdout: &Path, stder
         let bytes = std::fs::read(path).unwrap_or_default();
         let text = String::from_utf8_lossy(&bytes);
         for (number, line) in text.lines().take(LINES_MAX).enumerate() {
-            let end =
-                (0..=line.len().min(LINE_MAX)).rev().find(|end| line.is_char_boundary(*end)).unwrap_or(0);
+            let end = (0..=line.len().min(LogLine::BYTES_MAX))
+                .rev()
+                .find(|end| line.is_char_boundary(*end))
+                .unwrap_or(0);
             lines.push(LogLine {
                 process: process.clone(),
                 service: service.to_string(),

@@ -25,7 +25,7 @@ pub(super) fn shortener() -> Declaration {
                 must_batch: false,
             }],
         }],
-        thresholds: Thresholds::default(),
+        ..Declaration::default()
     }
 }
 
