@@ -11,6 +11,7 @@ mod evidence;
 mod exec;
 mod explain;
 mod export;
+mod gate;
 mod host;
 mod listen;
 mod markdown;

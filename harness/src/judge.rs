@@ -120,6 +120,30 @@ fn by_content(a: &Finding, b: &Finding) -> std::cmp::Ordering {
     key(a).cmp(&key(b)).then_with(|| text(a).cmp(&text(b))).then_with(|| a.spans.cmp(&b.spans))
 }
 
+/// Lets outcomes, reasons and verdict follow from the findings again, some of which are accepted by now. A rule that failed
+/// and has no error left passes, or is incomplete where something is missing; `is_whole` says whether all its violations
+/// are accounted for. A verdict that nothing of this concerns stays.
+pub(crate) fn regrade(report: &mut ScenarioReport, is_whole: &dyn Fn(&RuleReport) -> bool) {
+    let failed = |rule: &RuleReport| rule.outcome == Outcome::Fail;
+    let (before, had_failed) = (gaps_by_reason(&report.rules), report.rules.iter().any(failed));
+    for rule in report.rules.iter_mut().filter(|rule| failed(rule)) {
+        let mut errors =
+            report.findings.iter().filter(|finding| finding.rule == rule.rule && finding.is_error());
+        if errors.next().is_none() && is_whole(rule) {
+            rule.outcome = if rule.gaps.is_empty() { Outcome::Pass } else { Outcome::Incomplete };
+        }
+    }
+    if !had_failed || report.rules.iter().any(failed) {
+        return;
+    }
+    report.incomplete.retain(|reason| !before.contains(reason));
+    report.incomplete.extend(gaps_by_reason(&report.rules));
+    report.verdict = report.verdict.map(|_| match &report.error {
+        Some(_) => Verdict::Error,
+        None => verdict(report),
+    });
+}
+
 fn verdict(report: &ScenarioReport) -> Verdict {
     if report.rules.iter().any(|rule| rule.outcome == Outcome::Fail) {
         Verdict::Fail

@@ -11,6 +11,7 @@ pub mod cli;
 pub mod collector;
 pub mod exposition;
 pub mod judge;
+pub mod known;
 pub mod model;
 mod nearest;
 pub mod otlp;

@@ -30,6 +30,9 @@ pub struct RunReport {
     /// What was wrong with the evidence that was read (cut off, edited); never empty together with a passing verdict.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub problems: Vec<String>,
+    /// Entries of the file of known findings that match nothing: the run fails until they are corrected or removed.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub unmatched_known: Vec<UnmatchedEntry>,
     pub backends: Vec<BackendReport>,
     pub scenarios: Vec<ScenarioReport>,
     /// Wall time of the whole run in seconds; the run's own.
@@ -43,12 +46,12 @@ impl RunReport {
     /// Puts scenarios together. The worst verdict wins; skipped ones stand outside it, and where nothing was judged at all
     /// the run is incomplete.
     pub fn new(subject: impl Into<String>, scenarios: Vec<ScenarioReport>) -> Self {
-        let worst = scenarios.iter().filter_map(|scenario| scenario.verdict).reduce(Verdict::worst);
         RunReport {
-            verdict: worst.unwrap_or(Verdict::Incomplete),
+            verdict: worst(&scenarios),
             subject: subject.into(),
             interrupted: false,
             problems: Vec::new(),
+            unmatched_known: Vec::new(),
             backends: Vec::new(),
             scenarios,
             seconds: 0.0,
@@ -77,15 +80,27 @@ impl RunReport {
         self
     }
 
-    /// Lets warnings fail their scenarios too (`--deny warnings`).
-    pub fn deny_warnings(mut self) -> Self {
-        for scenario in &mut self.scenarios {
-            if scenario.findings.iter().any(Finding::is_warning) {
-                scenario.verdict = scenario.verdict.map(|verdict| verdict.worst(Verdict::Fail));
-                self.verdict = self.verdict.worst(Verdict::Fail);
-            }
+    /// Changes each scenario, and lets the verdict of the run follow.
+    pub fn regraded(mut self, change: impl FnMut(ScenarioReport) -> ScenarioReport) -> Self {
+        self.scenarios = self.scenarios.into_iter().map(change).collect();
+        self.verdict = worst(&self.scenarios);
+        if !self.unmatched_known.is_empty() {
+            self.verdict = Verdict::Fail;
         }
-        if self.problems.is_empty() { self } else { Self { verdict: Verdict::Error, ..self } }
+        if self.interrupted {
+            self.verdict = self.verdict.worst(Verdict::Error);
+        }
+        let problems = std::mem::take(&mut self.problems);
+        self.with_problems(problems)
+    }
+
+    /// Records entries of the file of known findings that match nothing. The run fails.
+    pub fn with_unmatched_known(mut self, unmatched: Vec<UnmatchedEntry>) -> Self {
+        if !unmatched.is_empty() {
+            self.verdict = self.verdict.worst(Verdict::Fail);
+        }
+        self.unmatched_known = unmatched;
+        self
     }
 
     /// 1 any fail, else 2 any error, else 3 any incomplete, else 0; an interrupt is always 2.
@@ -96,6 +111,28 @@ impl RunReport {
     pub fn totals(&self) -> Totals {
         Totals::of(&self.scenarios)
     }
+}
+
+/// The worst verdict wins; where nothing was judged at all the run is incomplete.
+fn worst(scenarios: &[ScenarioReport]) -> Verdict {
+    let judged = scenarios.iter().filter_map(|scenario| scenario.verdict);
+    judged.reduce(Verdict::worst).unwrap_or(Verdict::Incomplete)
+}
+
+/// An entry of the file of known findings that accepts nothing there is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct UnmatchedEntry {
+    /// `known.yaml:12:5`.
+    pub place: String,
+    pub rule: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub subject: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scenario: Option<String>,
+    pub reason: String,
+    /// The nearest finding of the rule, or the nearest name; `None`: the rule found nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub nearest: Option<String>,
 }
 
 /// What a run adds up to.
@@ -215,6 +252,14 @@ impl ScenarioReport {
     pub fn with_error(mut self, error: impl Into<String>) -> Self {
         self.verdict = Some(self.verdict.map_or(Verdict::Error, |verdict| verdict.worst(Verdict::Error)));
         self.error = Some(error.into());
+        self
+    }
+
+    /// Lets warnings that nobody accepted fail it too (`--deny warnings`).
+    pub fn deny_warnings(mut self) -> Self {
+        if self.findings.iter().any(Finding::is_warning) {
+            self.verdict = self.verdict.map(|verdict| verdict.worst(Verdict::Fail));
+        }
         self
     }
 

@@ -19,7 +19,7 @@ mod scrape;
 mod start;
 pub(crate) mod tally;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 pub(crate) mod text;
 mod trace;
 pub(crate) mod traffic;

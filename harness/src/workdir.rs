@@ -14,7 +14,7 @@ use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-pub use run_directory::RunDirectory;
+pub use run_directory::{RunDirectory, workspace};
 pub use run_id::RunId;
 
 use owner::Owner;

@@ -63,6 +63,11 @@ impl LoadedScenario {
 }
 
 impl Loaded {
+    /// Whether it was the directory of a run, with all that the run saved.
+    pub fn is_of_a_run(&self) -> bool {
+        self.run.is_some()
+    }
+
     /// Judges every scenario again.
     pub fn judge(&self, subject: &str) -> RunReport {
         let scenarios = self.scenarios.iter().map(LoadedScenario::judge).collect();

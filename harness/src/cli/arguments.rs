@@ -7,7 +7,7 @@ use clap::builder::TypedValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::nearest::nearest;
-use crate::report::{Kind, RunReport};
+use crate::report::Kind;
 
 /// Judges whether a system can be observed: its traces, metrics and logs, by named rules.
 #[derive(Parser)]
@@ -117,6 +117,9 @@ pub(super) struct CheckArguments {
     /// The evidence is all there was: what is missing in it may be held against the system.
     #[arg(long)]
     pub(super) complete: bool,
+    /// Write a file for --known that accepts what fails today; it is for you to read, and to shorten.
+    #[arg(long, value_name = "FILE", conflicts_with = "known")]
+    pub(super) write_known: Option<PathBuf>,
     #[command(flatten)]
     pub(super) report: ReportArguments,
 }
@@ -174,6 +177,9 @@ pub(super) struct ReportArguments {
     /// Let findings of less than error fail the run too.
     #[arg(long, value_enum, value_name = "WHAT")]
     pub(super) deny: Option<Deny>,
+    /// Findings that are accepted for now, with reasons (`probity explain known`): shown, but not red.
+    #[arg(long, value_name = "FILE")]
+    pub(super) known: Option<PathBuf>,
 }
 
 impl ReportArguments {
@@ -187,17 +193,9 @@ impl ReportArguments {
     pub(super) fn takes_stdout(&self) -> bool {
         self.asked().iter().any(|(_, file)| super::output::is_stdout(file))
     }
-
-    /// The report as these options want it judged.
-    pub(super) fn apply(&self, report: RunReport) -> RunReport {
-        match self.deny {
-            Some(Deny::Warnings) => report.deny_warnings(),
-            None => report,
-        }
-    }
 }
 
-#[derive(Clone, Copy, ValueEnum)]
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum Deny {
     Warnings,
 }

@@ -131,7 +131,7 @@ fn prove(host: Option<&Host>, arguments: &DefectsArguments) -> Done {
     );
     let defects: Vec<&Defect> = tasks.iter().filter_map(|task| task.defect).collect();
     let progress = Progress::new(tasks.len() as u64);
-    let outcome = execute(selection, &arguments.suite, tasks, progress, &|_| ())?;
+    let outcome = execute(selection, &arguments.suite, tasks, progress, &|report| report, &|_| ())?;
     let report = &outcome.report;
     if interrupted(report) {
         return Err(Failure::new("interrupted before every defect was run"));

@@ -13,6 +13,7 @@ use tokio::sync::watch;
 
 use super::Done;
 use super::arguments::ExecArguments;
+use super::gate::Gate;
 use super::output::{Failure, note, print};
 use super::session::{Session, check_places, conclude, runtime, unix_nanos};
 use super::tree::folded;
@@ -37,7 +38,8 @@ const LOG_BYTES_MAX: u64 = 16 << 20;
 
 pub(super) fn run(arguments: &ExecArguments) -> Done {
     check_places(&arguments.capture)?;
-    runtime()?.block_on(exec(arguments))
+    let gate = Gate::read(&arguments.capture.report)?;
+    runtime()?.block_on(exec(arguments, &gate))
 }
 
 /// A command that has ended.
@@ -64,7 +66,7 @@ impl Ended {
     }
 }
 
-async fn exec(arguments: &ExecArguments) -> Done {
+async fn exec(arguments: &ExecArguments, gate: &Gate) -> Done {
     let interrupts =
         interrupts().map_err(|error| Failure::new(format!("cannot listen for signals: {error}")))?;
     let options = Options { max_memory: arguments.capture.max_memory, ..Options::default() };
@@ -78,7 +80,7 @@ async fn exec(arguments: &ExecArguments) -> Done {
     removed.map_err(|error| Failure::new(error.to_string()))?;
     let evidence = gather(&collector, &ended).await;
     collector.shutdown().await;
-    let mut session = conclude(&arguments.capture, &ended.name, &evidence, ended.seconds())?;
+    let mut session = conclude(&arguments.capture, gate, &ended.name, &evidence, ended.seconds())?;
     if ended.interrupt.is_some() {
         session.report = session.report.interrupted();
     }

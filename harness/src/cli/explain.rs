@@ -28,6 +28,7 @@ static TOPICS: &[Topic] = &[
     topic!("evidence", "what is saved, where, and how other tools read it"),
     topic!("exec", "judging any program, and what to do when nothing arrives"),
     topic!("exit-codes", "what 0, 1, 2 and 3 mean"),
+    topic!("known", "findings that are accepted for now, and how their file is read"),
     Topic { name: "kafka-mock", about: "what the embedded Kafka cannot do", page: kafka_mock_page },
     topic!("outline", "the notation of trace trees"),
 ];

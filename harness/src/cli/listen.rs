@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use super::Done;
 use super::arguments::ListenArguments;
+use super::gate::Gate;
 use super::output::{Failure, note, print};
 use super::session::{check_places, conclude, runtime};
 use super::tree::folded;
@@ -24,7 +25,8 @@ pub(super) fn run(arguments: &ListenArguments) -> Done {
     check_places(&arguments.capture)?;
     let [grpc, http] =
         [&arguments.grpc, &arguments.http].map(|address| address.as_deref().map(resolve).transpose());
-    runtime()?.block_on(listen(arguments, grpc?, http?))
+    let gate = Gate::read(&arguments.capture.report)?;
+    runtime()?.block_on(listen(arguments, &gate, grpc?, http?))
 }
 
 /// `127.0.0.1:4317`, `localhost:4317`, or a port alone, which means loopback.
@@ -38,7 +40,12 @@ fn resolve(text: &str) -> Result<SocketAddr, Failure> {
     whole.to_socket_addrs().ok().and_then(|mut addresses| addresses.next()).ok_or_else(wrong)
 }
 
-async fn listen(arguments: &ListenArguments, grpc: Option<SocketAddr>, http: Option<SocketAddr>) -> Done {
+async fn listen(
+    arguments: &ListenArguments,
+    gate: &Gate,
+    grpc: Option<SocketAddr>,
+    http: Option<SocketAddr>,
+) -> Done {
     let mut interrupts =
         interrupts().map_err(|error| Failure::new(format!("cannot listen for signals: {error}")))?;
     let (collector, [grpc, http]) =
@@ -60,7 +67,7 @@ async fn listen(arguments: &ListenArguments, grpc: Option<SocketAddr>, http: Opt
     progress.finish();
     collector.shutdown().await;
     let evidence = gather(&collector);
-    let session = conclude(&arguments.capture, "listen", &evidence, began.elapsed().as_secs_f64())?;
+    let session = conclude(&arguments.capture, gate, "listen", &evidence, began.elapsed().as_secs_f64())?;
     if arguments.forward.is_some() {
         note(&forwarded(&collector.forwarded()));
     }

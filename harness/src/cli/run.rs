@@ -3,10 +3,12 @@
 use std::sync::Arc;
 
 use super::arguments::{RunArguments, SuiteArguments};
+use super::gate::Gate;
 use super::host::{Host, loaded};
 use super::output::{Failure, print, relative};
 use super::{Done, evidence, reports};
 use crate::backend::{Selection, SelectionError};
+use crate::known::Scope;
 use crate::process::interrupt::interrupts;
 use crate::report::progress::Progress;
 use crate::report::terminal::{self, Layout};
@@ -18,8 +20,10 @@ use crate::run::{
 pub(super) fn run(host: Option<&Host>, arguments: &RunArguments) -> Done {
     let selection = selection(&arguments.suite)?;
     reports::check_places(&arguments.report)?;
+    let gate = Gate::read(&arguments.report)?;
     let systems = loaded(host)?;
     let tasks = chosen(&systems, arguments)?;
+    let scope = scope(&systems, arguments);
     if arguments.all_orders {
         crate::run::ask_for_all_orders();
     }
@@ -36,12 +40,20 @@ pub(super) fn run(host: Option<&Host>, arguments: &RunArguments) -> Done {
             told.print(&terminal::scenario(report, &layout));
         }
     };
-    let outcome = execute(selection, &arguments.suite, tasks, progress, &done)?;
+    let counted = |report| gate.scenario(report);
+    let mut outcome = execute(selection, &arguments.suite, tasks, progress, &counted, &done)?;
+    outcome.report = gate.run(outcome.report, &scope);
     conclude(outcome, quiet, arguments)
 }
 
+/// What there is to be judged: not all of it need have been chosen.
+fn scope(systems: &[Arc<System>], arguments: &RunArguments) -> Scope {
+    let names = scenarios(systems).map(|task| task.scenario.name.to_string()).collect();
+    Scope { scenarios: names, partial: arguments.defect.is_some() }
+}
+
 fn conclude(outcome: SuiteOutcome, quiet: bool, arguments: &RunArguments) -> Done {
-    let mut report = arguments.report.apply(outcome.report);
+    let mut report = outcome.report;
     report.evidence = Some(relative(&outcome.directory));
     let report = &report;
     if !quiet {
@@ -62,13 +74,14 @@ pub(super) fn execute(
     arguments: &SuiteArguments,
     tasks: Vec<Task>,
     progress: Progress,
+    gate: &(dyn Fn(ScenarioReport) -> ScenarioReport + Sync),
     done: &(dyn Fn(&ScenarioReport) + Sync),
 ) -> Result<SuiteOutcome, Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Failure::new(format!("cannot start: {error}")))?;
     let _within = runtime.enter();
     let interrupts = interrupts().map_err(|error| Failure::new(format!("cannot take signals: {error}")))?;
-    let suite = Suite { tasks, jobs: arguments.jobs.unwrap_or(JOBS), done, interrupts };
+    let suite = Suite { tasks, jobs: arguments.jobs.unwrap_or(JOBS), gate, done, interrupts };
     let evidence = arguments.evidence.clone();
     let options = EngineOptions { selection, evidence, progress: progress.clone(), rerun };
     let outcome = run_suite(options, suite).map_err(failed);

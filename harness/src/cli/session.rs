@@ -6,10 +6,12 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use tokio::runtime::Runtime;
 
 use super::arguments::CaptureArguments;
+use super::gate::Gate;
 use super::output::{Failure, print};
 use super::reports;
 use crate::bundle::{self, SaveError};
 use crate::judge::judge;
+use crate::known::Scope;
 use crate::model::{Evidence, UnixNanos};
 use crate::report::terminal::{self, Layout};
 use crate::report::{Judged, RunReport, ScenarioReport};
@@ -43,6 +45,7 @@ pub(super) struct Session {
 /// Judges evidence and saves it where that was asked for.
 pub(super) fn conclude(
     capture: &CaptureArguments,
+    gate: &Gate,
     subject: &str,
     evidence: &Evidence,
     seconds: f64,
@@ -54,7 +57,7 @@ pub(super) fn conclude(
     let mut report = RunReport::new(subject, vec![scenario]);
     report.seconds = seconds;
     report.evidence = shown.clone();
-    let report = capture.report.apply(report);
+    let report = gate.run(report, &Scope::default());
     saved.map(|()| Session { report, layout: Layout::detect().with_evidence(shown) })
 }
 

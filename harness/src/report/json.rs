@@ -80,8 +80,8 @@ mod tests {
     use super::*;
     use crate::judge::judge;
     use crate::model::build::{Build, declaration};
-    use crate::model::{Fence, Kind};
-    use crate::report::{BackendReport, ScenarioReport};
+    use crate::model::{Fence, Kind, Known};
+    use crate::report::{BackendReport, ScenarioReport, UnmatchedEntry};
 
     fn report() -> RunReport {
         let mut build = Build::new();
@@ -104,11 +104,23 @@ mod tests {
             ready_ms: 90,
             limits: vec![],
         };
+        let unmatched = UnmatchedEntry {
+            place: "known.yaml:3:5".into(),
+            rule: "MSG-02".into(),
+            subject: Some("a".into()),
+            scenario: Some("b".into()),
+            reason: "c".into(),
+            nearest: Some("d".into()),
+        };
+        let accepted = Known { reason: "later".into(), until: "2026-12-31".parse().ok() };
+        let finding = judged.findings.first_mut().unwrap();
+        (finding.known, finding.expired) = (Some(accepted.clone()), Some(accepted));
         let skipped = ScenarioReport::skipped("b", "start", "external");
         let broken = ScenarioReport::could_not_run("c", "start", "etcd exited");
         RunReport::new("shortener", vec![judged, skipped, broken])
             .with_backends(vec![backend])
             .with_problems(vec!["cut off".into()])
+            .with_unmatched_known(vec![unmatched])
     }
 
     fn keys(value: &Value, found: &mut BTreeSet<String>) {

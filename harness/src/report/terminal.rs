@@ -12,11 +12,13 @@ use std::fmt::Write;
 use anstyle::{AnsiColor, Style};
 
 use super::text::{count, harmless, seconds, shortened, thousands, wrap};
-use super::{RunReport, ScenarioReport, Totals};
+use super::{RunReport, ScenarioReport, Totals, UnmatchedEntry};
 use crate::model::{Finding, Severity, Verdict};
 
 /// Characters of a name; whoever names a scenario or a span may be hostile.
 const NAME_MAX: usize = 200;
+/// Entries that match nothing, of those that are printed.
+const UNMATCHED_MAX: usize = 10;
 
 /// How to lay out, and what to refer to.
 #[derive(Clone, Debug, Default)]
@@ -249,7 +251,8 @@ pub fn backends(report: &RunReport, layout: &Layout) -> String {
 /// The end: the verdict in one line, and where everything lies.
 pub fn summary(report: &RunReport, layout: &Layout) -> String {
     let style = verdict_style(Some(report.verdict));
-    let mut text = format!("{style}{}{style:#}  {}", report.verdict.word(), tally(&report.totals()));
+    let mut text = unmatched(&report.unmatched_known, layout);
+    _ = write!(text, "{style}{}{style:#}  {}", report.verdict.word(), tally(&report.totals()));
     if report.seconds > 0.0 {
         _ = write!(text, "  {}", seconds(report.seconds));
     }
@@ -261,6 +264,40 @@ pub fn summary(report: &RunReport, layout: &Layout) -> String {
         _ = writeln!(text, "evidence  {}", harmless(path, false));
     }
     text
+}
+
+/// Entries of the file of known findings that have to be looked at.
+pub fn unmatched(entries: &[UnmatchedEntry], layout: &Layout) -> String {
+    let mut text = String::new();
+    for entry in entries.iter().take(UNMATCHED_MAX) {
+        let part = |key: &str, value: &Option<String>| {
+            value
+                .as_ref()
+                .map_or_else(String::new, |value| format!(", {key} `{}`", shortened(value, NAME_MAX)))
+        };
+        let what = format!(
+            "{}: the known finding {}{}{} is not there",
+            entry.place,
+            entry.rule,
+            part("subject", &entry.subject),
+            part("scenario", &entry.scenario)
+        );
+        for (number, line) in wrap(&harmless(&what, false), layout.beside(4)).iter().enumerate() {
+            _ = writeln!(text, "{}{BOLD}{line}{BOLD:#}", if number == 0 { "  " } else { "    " });
+        }
+        text.push_str(&field("reason", &shortened(&entry.reason, 400), layout));
+        let nearest = entry.nearest.as_deref().unwrap_or("none: the rule finds nothing here");
+        text.push_str(&field("nearest", nearest, layout));
+        text.push_str(&field(
+            "fix",
+            "take the entry out if this is fixed, else correct it; probity explain known",
+            layout,
+        ));
+    }
+    if let Some(more) = entries.len().checked_sub(UNMATCHED_MAX).filter(|more| *more > 0) {
+        _ = writeln!(text, "  and {} more entries that match nothing", thousands(more as u64));
+    }
+    if text.is_empty() { text } else { text + "\n" }
 }
 
 fn tally(totals: &Totals) -> String {

@@ -17,6 +17,8 @@ pub const JOBS: usize = 4;
 pub struct Suite<'s> {
     pub tasks: Vec<Task<'s>>,
     pub jobs: usize,
+    /// How a judged scenario counts: what is accepted, what is denied.
+    pub gate: &'s (dyn Fn(ScenarioReport) -> ScenarioReport + Sync),
     /// Told of each scenario when it is done.
     pub done: &'s (dyn Fn(&ScenarioReport) + Sync),
     /// Becomes `Some` when a person has had enough.
@@ -47,6 +49,7 @@ pub fn run_suite(options: EngineOptions, suite: Suite) -> Result<SuiteOutcome, E
                     let Some(report) = runtime.block_on(one(&engine, *task, suite.interrupts.clone())) else {
                         return;
                     };
+                    let report = (suite.gate)(report);
                     (suite.done)(&report);
                     reports.lock().expect("no holder panics")[number] = Some(report);
                 }

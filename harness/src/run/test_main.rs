@@ -1,6 +1,7 @@
 //! The scenario suite under `cargo test`: one test for each scenario, one for each defect, with libtest's own command line.
 
 use std::collections::{BTreeMap, HashMap};
+use std::io::Write as _;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex};
@@ -11,7 +12,9 @@ use tokio::sync::OnceCell;
 
 use super::{Defect, Engine, EngineOptions, Outcome, Proof, Scenario, System, Task, judge_defect};
 use crate::backend::Selection;
-use crate::model::Verdict;
+use crate::known::{KnownFindings, Scope};
+use crate::model::{Date, Verdict};
+use crate::report::ScenarioReport;
 use crate::report::progress::Progress;
 use crate::report::terminal::{self, Layout};
 use crate::snapshot::Snapshots;
@@ -24,7 +27,14 @@ pub fn test_main(systems: impl FnOnce() -> Vec<System>) -> ExitCode {
     crate::process::serve_hidden_subcommands();
     let mut arguments = Arguments::from_args();
     arguments.test_threads.get_or_insert(TESTS_AT_ONCE);
-    let suite = Arc::new(Suite::new(systems()));
+    let known = match known_findings() {
+        Ok(known) => known,
+        Err(error) => {
+            _ = writeln!(anstream::stderr(), "error: PROBITY_KNOWN: {error}");
+            return ExitCode::from(2);
+        }
+    };
+    let suite = Arc::new(Suite::new(systems(), known));
     let trials = trials(&suite);
     let conclusion = libtest_mimic::run(&arguments, trials);
     suite.end(!conclusion.has_failed());
@@ -38,7 +48,28 @@ fn trials(suite: &Arc<Suite>) -> Vec<Trial> {
         trials.extend((0..system.proofs.len()).map(|number| proof_trial(suite, system, number)));
         trials.extend((0..system.defects.len()).map(|number| defect_trial(suite, system, number)));
     }
+    // Last, so that it waits for what the others run anyway.
+    trials.extend(suite.known.is_some().then(|| known_are_found(suite)));
     trials
+}
+
+/// Findings that are accepted for now: the file that `PROBITY_KNOWN` names, from here or from the workspace. Tests run in the
+/// directory of their package, which is seldom where a person stands.
+fn known_findings() -> Result<Option<KnownFindings>, String> {
+    let Some(named) = std::env::var_os("PROBITY_KNOWN").filter(|named| !named.is_empty()) else {
+        return Ok(None);
+    };
+    let path = Path::new(&named);
+    let in_workspace = crate::workdir::workspace().map(|root| root.join(path)).filter(|_| !path.exists());
+    let text = std::fs::read_to_string(in_workspace.as_deref().unwrap_or(path));
+    let text = text.map_err(|error| format!("could not read {}: {error}", path.display()))?;
+    crate::known::parse(&path.display().to_string(), &text).map(Some).map_err(|error| error.to_string())
+}
+
+/// Every entry of the file of known findings matches one. Runs what it may match: part of a whole run, or by its name.
+fn known_are_found(suite: &Arc<Suite>) -> Trial {
+    let suite = suite.clone();
+    Trial::test("known_findings_are_still_found", move || suite.known_are_found())
 }
 
 fn scenario_trial(suite: &Arc<Suite>, system: &Arc<System>, number: usize) -> Trial {
@@ -103,16 +134,26 @@ struct Suite {
     /// Each scenario without a defect runs once, whoever asks first.
     good: HashMap<&'static str, OnceCell<Arc<Outcome>>>,
     failed: Mutex<bool>,
+    known: Option<KnownFindings>,
+    today: Date,
 }
 
 impl Suite {
-    fn new(systems: Vec<System>) -> Suite {
+    fn new(systems: Vec<System>, known: Option<KnownFindings>) -> Suite {
         let runtime =
             tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime starts");
         let scenarios = systems.iter().flat_map(|system| &system.scenarios);
         let good = scenarios.map(|scenario| (scenario.name, OnceCell::new())).collect();
         let systems = systems.into_iter().map(Arc::new).collect();
-        Suite { systems, runtime, engine: OnceCell::new(), good, failed: Mutex::new(false) }
+        Suite {
+            systems,
+            runtime,
+            engine: OnceCell::new(),
+            good,
+            failed: Mutex::new(false),
+            known,
+            today: Date::of(super::running::now()),
+        }
     }
 
     async fn engine(&self) -> Result<&Engine, Failed> {
@@ -133,18 +174,46 @@ impl Suite {
     fn scenario(&self, task: Task<'_>) -> Result<(), Failed> {
         self.runtime.block_on(async {
             let outcome = self.good(task).await?;
+            let report = self.counted(&outcome.report);
             // Trees of a run that is not whole are no trees to accept.
-            let whole = !matches!(outcome.report.verdict, Some(Verdict::Error | Verdict::Incomplete));
+            let whole = !matches!(report.verdict, Some(Verdict::Error | Verdict::Incomplete));
             if let Some(outline) = outcome.outline.as_ref().filter(|_| whole) {
                 // Writes the pending snapshot that `cargo insta review` shows, and says what differs.
                 let snapshots = Snapshots::at(&task.system.snapshots);
                 if let Err(difference) = snapshots.assert(task.scenario.name, outline) {
-                    return Err(self.fail(format!("{difference}\n\n{}", self.shown(&outcome))));
+                    return Err(self.fail(format!("{difference}\n\n{}", self.shown(&outcome, &report))));
                 }
             }
-            match outcome.report.verdict {
+            match report.verdict {
                 Some(Verdict::Pass) => Ok(()),
-                _ => Err(self.fail(self.shown(&outcome))),
+                _ => Err(self.fail(self.shown(&outcome, &report))),
+            }
+        })
+    }
+
+    /// A report with what is accepted marked in it. Defects and proofs are judged without.
+    fn counted(&self, report: &ScenarioReport) -> ScenarioReport {
+        let report = report.clone();
+        match &self.known {
+            Some(known) => known.apply(self.today, report),
+            None => report,
+        }
+    }
+
+    fn known_are_found(&self) -> Result<(), Failed> {
+        let Some(known) = &self.known else { return Ok(()) };
+        self.runtime.block_on(async {
+            let mut reports = Vec::new();
+            for system in &self.systems {
+                for scenario in &system.scenarios {
+                    reports.push(self.good(Task::new(system, scenario)).await?.report.clone());
+                }
+            }
+            let scenarios = reports.iter().map(|report| report.name.clone()).collect();
+            let unmatched = known.unmatched(&Scope { scenarios, partial: false }, &reports);
+            match terminal::unmatched(&unmatched, &Layout::detect()) {
+                none if none.is_empty() => Ok(()),
+                some => Err(self.fail(some)),
             }
         })
     }
@@ -152,7 +221,8 @@ impl Suite {
     fn proof(&self, system: &Arc<System>, proof: &Proof) -> Result<(), Failed> {
         self.runtime.block_on(async {
             let outcome = self.engine().await?.run(Task::new(system, &proof.scenario)).await;
-            (proof.holds)(&outcome).map_err(|wrong| self.fail(format!("{wrong}\n\n{}", self.shown(&outcome))))
+            (proof.holds)(&outcome)
+                .map_err(|wrong| self.fail(format!("{wrong}\n\n{}", self.shown(&outcome, &outcome.report))))
         })
     }
 
@@ -169,13 +239,13 @@ impl Suite {
                 return Ok(());
             }
             let differences = compared.differences.join("\n  ");
-            Err(self.fail(format!("{}:\n  {differences}\n\n{}", defect.name, self.shown(&bad))))
+            Err(self.fail(format!("{}:\n  {differences}\n\n{}", defect.name, self.shown(&bad, &bad.report))))
         })
     }
 
-    fn shown(&self, outcome: &Outcome) -> String {
+    fn shown(&self, outcome: &Outcome, report: &ScenarioReport) -> String {
         let evidence = outcome.evidence.as_ref().map(|path| path.display().to_string());
-        terminal::scenario(&outcome.report, &Layout::detect().with_evidence(evidence))
+        terminal::scenario(report, &Layout::detect().with_evidence(evidence))
     }
 
     fn fail(&self, text: String) -> Failed {

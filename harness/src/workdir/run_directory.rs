@@ -31,7 +31,7 @@ impl RunDirectory {
         // A relative one is relative to where cargo was called, which is most often the workspace.
         let named = env::var_os("CARGO_TARGET_DIR").filter(|named| !named.is_empty());
         let target = match named {
-            Some(named) => workspace(&current).unwrap_or(&current).join(named),
+            Some(named) => workspace_of(&current).unwrap_or(&current).join(named),
             None => target_directory(&current),
         };
         Ok(target.join("probity"))
@@ -60,10 +60,15 @@ impl RunDirectory {
 /// That of the workspace; else the nearest one there is; else one here.
 fn target_directory(current: &Path) -> PathBuf {
     let built = || current.ancestors().find(|directory| directory.join("target").is_dir());
-    workspace(current).or_else(built).unwrap_or(current).join("target")
+    workspace_of(current).or_else(built).unwrap_or(current).join("target")
 }
 
-fn workspace(current: &Path) -> Option<&Path> {
+/// The workspace around the current directory, if there is one.
+pub fn workspace() -> Option<PathBuf> {
+    workspace_of(&env::current_dir().ok()?).map(Path::to_path_buf)
+}
+
+fn workspace_of(current: &Path) -> Option<&Path> {
     current.ancestors().find(|directory| directory.join("Cargo.lock").is_file())
 }
 

@@ -4,5 +4,6 @@ mod evidence;
 mod exec;
 mod inputs;
 mod kit;
+mod known;
 mod listen;
 mod reports;
