@@ -16,6 +16,7 @@ mod host;
 mod listen;
 mod markdown;
 mod output;
+mod prove;
 mod reports;
 mod rules;
 mod run;
@@ -49,6 +50,7 @@ pub fn main(host: Option<Host>) -> ExitCode {
         Command::Exec(arguments) => exec::run(&arguments),
         Command::Listen(arguments) => listen::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
+        Command::Prove(arguments) => prove::run(&arguments),
         Command::Tree(arguments) => tree::run(&arguments),
         Command::Export(arguments) => export::run(&arguments),
         Command::Explain(arguments) => explain::run(&arguments),

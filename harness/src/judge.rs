@@ -25,18 +25,25 @@ const PARALLEL_FROM_SPANS: usize = 2_000;
 ///
 /// Family, times, skipping and the command to rerun are the run's to fill in.
 pub fn judge(evidence: &Evidence, declaration: Option<&Declaration>) -> ScenarioReport {
-    let rules: Vec<&'static Rule> = rules::all().collect();
     let case = Case::new(evidence, declaration);
-    let judged = apply(&rules, &case);
-    conclude(&case, &rules, judged)
+    let many = thread::available_parallelism().map_or(1, usize::from);
+    let threads = if case.spans.len() < PARALLEL_FROM_SPANS { 1 } else { many };
+    judge_on(threads, &case)
+}
+
+/// As [`judge`], on so many threads.
+pub(crate) fn judge_on(threads: usize, case: &Case) -> ScenarioReport {
+    let rules: Vec<&'static Rule> = rules::all().collect();
+    let judged = apply(&rules, case, threads);
+    conclude(case, &rules, judged)
 }
 
 /// What a rule came back with: its judgement, or the message of its panic.
 type Judged = Result<Judgement, String>;
 
-fn apply(rules: &[&'static Rule], case: &Case) -> Vec<Judged> {
-    let threads = thread::available_parallelism().map_or(1, usize::from).min(rules.len().max(1));
-    if threads == 1 || case.spans.len() < PARALLEL_FROM_SPANS {
+fn apply(rules: &[&'static Rule], case: &Case, threads: usize) -> Vec<Judged> {
+    let threads = threads.min(rules.len());
+    if threads <= 1 {
         return rules.iter().map(|rule| apply_one(rule, case)).collect();
     }
     let next = AtomicUsize::new(0);

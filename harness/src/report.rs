@@ -9,6 +9,7 @@ pub mod html;
 pub mod json;
 mod kind;
 pub mod progress;
+pub mod proof;
 pub mod terminal;
 pub mod text;
 

@@ -30,6 +30,7 @@ pub(super) enum Command {
     Exec(ExecArguments),
     Listen(ListenArguments),
     Check(CheckArguments),
+    Prove(ProveArguments),
     Tree(TreeArguments),
     Export(ExportArguments),
     Explain(ExplainArguments),
@@ -122,6 +123,21 @@ pub(super) struct CheckArguments {
     pub(super) write_known: Option<PathBuf>,
     #[command(flatten)]
     pub(super) report: ReportArguments,
+}
+
+/// Break saved evidence in many ways, judge it again, and say which break nobody would notice.
+#[derive(Args)]
+pub(super) struct ProveArguments {
+    /// An evidence directory or an OTLP file; without it, that of the last run.
+    pub(super) evidence: Option<PathBuf>,
+    /// One line for every break, not only for those that were not caught.
+    #[arg(long)]
+    pub(super) all: bool,
+    /// The evidence is all there was: what is missing in it may be held against the system.
+    #[arg(long)]
+    pub(super) complete: bool,
+    #[command(flatten)]
+    pub(super) json: ListArguments,
 }
 
 /// Print the trace trees of saved evidence, those of one shape together.

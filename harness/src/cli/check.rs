@@ -43,7 +43,7 @@ fn scope(loaded: &Loaded) -> Scope {
 }
 
 /// Takes the reader's word for what no barrier proves. A barrier that stayed open is evidence, and stays.
-fn state_complete(loaded: &mut Loaded) {
+pub(super) fn state_complete(loaded: &mut Loaded) {
     for scenario in &mut loaded.scenarios {
         let barrier = &mut scenario.evidence.barrier;
         if matches!(barrier.kind, BarrierKind::Absent | BarrierKind::Quiet) {

@@ -31,6 +31,7 @@ static TOPICS: &[Topic] = &[
     topic!("known", "findings that are accepted for now, and how their file is read"),
     Topic { name: "kafka-mock", about: "what the embedded Kafka cannot do", page: kafka_mock_page },
     topic!("outline", "the notation of trace trees"),
+    topic!("prove", "breaking the evidence on purpose: what nobody would notice"),
 ];
 
 fn kafka_mock_page() -> String {

@@ -58,7 +58,7 @@ fn finding(severity: Severity, subject: &str) -> Finding {
 
 fn judged(evidence: &Evidence, rules: &[&'static Rule]) -> ScenarioReport {
     let case = Case::new(evidence, None);
-    let judged = apply(rules, &case);
+    let judged = apply(rules, &case, 2);
     conclude(&case, rules, judged)
 }
 

@@ -47,7 +47,7 @@ impl Layout {
         self
     }
 
-    fn beside(&self, taken: usize) -> Option<usize> {
+    pub(super) fn beside(&self, taken: usize) -> Option<usize> {
         self.width.map(|width| width.saturating_sub(taken).max(20))
     }
 }

@@ -48,6 +48,7 @@ fn late_consumer(shortener: &mut Shortener) {
         process.started = at(5_000);
         process.ready = Some(at(5_100));
     });
+    shortener.build.pass(5_000);
     match shortener.is("offset-reset-latest") {
         true => shortener.build.committed("analytics", "click-events", None, 1),
         false => shortener.consume(&record, creator),

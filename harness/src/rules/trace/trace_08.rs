@@ -27,13 +27,34 @@ fn judge(case: &Case) -> Judgement {
     let abandoned = abandoned_traces(case, &stimuli);
     for span in case.spans.iter().filter(|span| !abandoned.contains(&span.trace())) {
         let attributes = Attributes::of(span);
-        let Some((area, version)) = area_of(case, span, &attributes) else { continue };
+        let Some((area, version)) = area_of(case, span, &attributes) else {
+            if case.declaration.is_some() && !matches!(span.kind(), Kind::Internal | Kind::Unspecified) {
+                judgement.judged();
+                says_nothing(case, span, &mut tally);
+            }
+            continue;
+        };
         judgement.judged();
         let subject = Subject { case, span, attributes: &attributes, area, version };
         subject.judge(&stimuli, &mut tally);
     }
     tally.put_into(&mut judgement);
     judgement
+}
+
+/// A span that crosses a boundary, and no attribute says which.
+fn says_nothing(case: &Case, span: Span<'_>, tally: &mut Tally) {
+    tally.add(span_subject(case, span), "no area", Some(span), || Fault {
+        required: format!(
+            "attributes that say what a {} span stands for: of HTTP, RPC, a database or messaging",
+            span.kind().word()
+        ),
+        seen: "none of them".into(),
+        fix: "set the attributes of the conventions where the span is made (http.request.method, rpc.method, \
+              db.system.name, messaging.system); probity explain TRACE-08"
+            .into(),
+        ..Fault::default()
+    });
 }
 
 /// Traces of requests that were given up before an answer: a span that is cut short has no outcome to tell of. Without an

@@ -1,8 +1,9 @@
 //! TRACE-16: spans are ended and sane.
 
 use std::collections::{HashMap, HashSet};
+use std::ops::RangeInclusive;
 
-use crate::model::{Case, Judgement, ProcessId, Severity, Span, SpanId, TraceId};
+use crate::model::{Case, Judgement, Process, ProcessId, Severity, Span, SpanId, TraceId, UnixNanos};
 use crate::rules::Rule;
 use crate::rules::absence::{Proof, no_barrier, proof_of_absence, proof_of_absence_in, silence};
 use crate::rules::picture::line_of;
@@ -14,8 +15,8 @@ use super::witnesses::{Witness, witnesses};
 pub(crate) static RULE: Rule = Rule {
     id: "TRACE-16",
     severity: Severity::Error,
-    requirement: "spans are ended and sane: end at or after start, children start after their parent, no two different \
-                  spans with one id",
+    requirement: "spans are ended and sane: end at or after start, children start after their parent, all of it while \
+                  their process was there, no two different spans with one id",
     needs: &["spans", "logs", "processes", "ledger", "barrier"],
     page: include_str!("../pages/TRACE-16.md"),
     judge,
@@ -29,9 +30,13 @@ fn judge(case: &Case) -> Judgement {
     let mut tally = Tally::new(&RULE);
     let tolerance = case.thresholds().clock_tolerance_ms.saturating_mul(1_000_000);
     let mut before: Option<Span<'_>> = None;
+    let lives = lives(case);
     for span in case.spans.iter() {
         judgement.judged();
         judge_times(case, span, tolerance, &mut tally);
+        if let Some(life) = span.process().and_then(|process| lives.get(process)) {
+            judge_life(case, span, life, tolerance, &mut tally);
+        }
         // Spans come by trace and id: two of one id stand side by side.
         if let Some(before) = before.filter(|before| (before.trace(), before.id()) == (span.trace(), span.id())) {
             judge_conflict(case, before, span, &mut tally);
@@ -80,6 +85,37 @@ fn judge_times(case: &Case, span: Span<'_>, tolerance: u64, tally: &mut Tally) {
             ..Fault::default()
         });
     }
+}
+
+/// From when to when each process was there, by our clock.
+fn lives<'c>(case: &Case<'c>) -> HashMap<&'c ProcessId, RangeInclusive<UnixNanos>> {
+    let life = |process: &'c Process| {
+        let end = process.end.as_ref().map_or(UnixNanos::MAX, |end| end.at);
+        (&process.id, process.started..=end)
+    };
+    case.evidence.processes.iter().map(life).collect()
+}
+
+/// Nothing can start before its process, or end after it: one of the two clocks is off.
+fn judge_life(case: &Case, span: Span<'_>, life: &RangeInclusive<UnixNanos>, tolerance: u64, tally: &mut Tally) {
+    let early = life.start().saturating_sub(span.start());
+    let late = span.end().saturating_sub(*life.end());
+    if early.max(late) <= tolerance || span.end() == 0 {
+        return;
+    }
+    let seen = match early > tolerance {
+        true => format!("{} starts {} before its process did", quoted(&line_of(case, span)), in_words(early)),
+        false => format!("{} ends {} after its process did", quoted(&line_of(case, span)), in_words(late)),
+    };
+    let subject = format!("{}, its clock", service_shown(case.service(span)));
+    tally.add(subject, "outside its process", Some(span), || Fault {
+        required: format!("a time within its process's life, give or take {} (clock tolerance)", in_words(tolerance)),
+        seen,
+        fix: "set the clock of that machine or process (NTP), and take span times from the wall clock; probity explain \
+              TRACE-16"
+            .into(),
+        ..Fault::default()
+    });
 }
 
 fn judge_conflict(case: &Case, first: Span<'_>, second: Span<'_>, tally: &mut Tally) {

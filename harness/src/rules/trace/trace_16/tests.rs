@@ -16,8 +16,9 @@ fn sane_spans_pass() {
 #[test]
 fn a_clock_that_is_off_fails_at_the_child() {
     let judgement = Shortener::with("clock-skewed").everything().judge(RULE);
-    assert_eq!(subjects(&judgement), ["analytics-rpc, span `analytics.v1.Analytics/GetClickCount`"]);
-    assert!(judgement.findings[0].seen.starts_with("it starts 4"), "{}", judgement.findings[0].seen);
+    let span = "analytics-rpc, span `analytics.v1.Analytics/GetClickCount`";
+    assert_eq!(subjects(&judgement), ["analytics-rpc, its clock", span]);
+    assert!(judgement.findings[1].seen.starts_with("it starts 4"), "{}", judgement.findings[1].seen);
 }
 
 #[test]
@@ -120,4 +121,25 @@ fn hostile_times_and_parents_are_told_and_nothing_overflows() {
     assert!(judgement.findings.iter().any(|finding| finding.seen == "it names itself as its parent"));
     assert!(judgement.findings.iter().any(|finding| finding.seen == "it was exported without one"));
     assert!(!format!("{judgement:?}").contains('\u{1b}') && at(0) > 0);
+}
+
+#[test]
+fn nothing_is_outside_the_life_of_its_process() {
+    // A built process starts at 0 and ends at 900,000 ms.
+    let alone = |start: u64, end: u64| {
+        let mut build = Build::new();
+        let api = build.process("url-api");
+        build.span(&api, Kind::Server, "alone").time(start, end).add();
+        judge(RULE, &build.evidence(), Some(&declaration()))
+    };
+    assert_eq!(alone(1_000, 2_000).outcome(), Outcome::Pass);
+    assert_eq!(alone(899_000, 900_500).outcome(), Outcome::Pass, "500 ms after: what clocks may differ");
+    let late = alone(899_000, 900_501);
+    assert_eq!((late.outcome(), late.findings.len()), (Outcome::Fail, 1));
+    assert!(late.findings[0].seen.contains("ends 501 ms after its process"), "{}", late.findings[0].seen);
+    let mut build = Build::new();
+    let api = build.process("url-api");
+    build.change_process(&api, |process| process.started = at(5_000));
+    build.span(&api, Kind::Server, "early").time(4_499, 6_000).add();
+    assert_eq!(judge(RULE, &build.evidence(), None).outcome(), Outcome::Fail);
 }
