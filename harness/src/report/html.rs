@@ -1,43 +1,114 @@
-//! The report as one page: verdict and findings, with nothing that is loaded from elsewhere and no script.
+//! A run as one self-contained HTML page: opened from a file, no network, no build step.
+//!
+//! The first screen (verdict, findings, what it cost, scenarios) is plain HTML and needs no script; everything else is built by
+//! the script when it is looked at. Whatever was captured is hostile: escaped in HTML, embedded as data that never becomes
+//! markup, under a content security policy that lets only our own script and style in. The same evidence gives the same bytes;
+//! the run's own times stand in one place ([`cost`]).
 
+mod assets;
+mod cost;
+mod details;
+mod embed;
+mod findings;
+mod index;
+mod markup;
+mod overview;
+
+use std::collections::HashMap;
 use std::fmt::Write;
 
-use super::escape::xml;
-use super::terminal::{self, Layout};
-use super::{Judged, RunReport};
+use super::{Judged, RunReport, ScenarioReport};
+use index::Index;
 
-/// The page. Whatever a service emits is escaped.
+/// Renders the page. `cases` are those scenarios of the run that have evidence, in the run's order.
 pub fn render(run: &RunReport, cases: &[Judged]) -> String {
-    let title = xml(&format!("{}: {}", run.subject, run.verdict.word()));
-    let mut page = format!(
-        "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n\
-         <meta http-equiv=\"content-security-policy\" content=\"default-src 'none'\">\n<title>{title}</title>\n\
-         <h1>{title}</h1>\n"
-    );
-    for case in cases {
-        let text = terminal::scenario(case.report, &Layout::default());
-        let text = anstream::adapter::strip_str(&text).to_string();
-        _ = writeln!(page, "<pre>{}</pre>", xml(&text));
+    let page = Page::new(run, cases);
+    let mut html = String::with_capacity(256 << 10);
+    head(&mut html, &page);
+    overview::write(&mut html, &page);
+    data(&mut html, &page);
+    _ = write!(html, "<script>{}</script>\n</body>\n</html>\n", assets::script());
+    html
+}
+
+/// What the parts of the page are written from.
+struct Page<'a> {
+    run: &'a RunReport,
+    cases: &'a [Judged<'a>],
+    /// One a scenario of the run: what its address in the page is.
+    keys: Vec<String>,
+}
+
+impl<'a> Page<'a> {
+    fn new(run: &'a RunReport, cases: &'a [Judged<'a>]) -> Self {
+        Page { run, cases, keys: keys(&run.scenarios) }
     }
-    page.push_str("</html>\n");
-    page
+
+    /// Scenarios with their keys.
+    fn scenarios(&self) -> impl Iterator<Item = (&'a ScenarioReport, &str)> {
+        self.run.scenarios.iter().zip(self.keys.iter().map(String::as_str))
+    }
+
+    /// The case of each scenario that has one. Cases come in the run's order; a scenario that was skipped has none.
+    fn cases(&self) -> Vec<Option<&'a Judged<'a>>> {
+        let mut rest = self.cases.iter().peekable();
+        let case_of = |scenario: &ScenarioReport| {
+            let case = rest.next_if(|case| case.report.name == scenario.name)?;
+            let ran = !case.evidence.requests.is_empty() || !case.evidence.processes.is_empty();
+            ran.then_some(case)
+        };
+        self.run.scenarios.iter().map(case_of).collect()
+    }
+}
+
+/// A scenario's name, or `run` where it has none; a name that comes again is numbered.
+fn keys(scenarios: &[ScenarioReport]) -> Vec<String> {
+    let mut seen: HashMap<String, u64> = HashMap::new();
+    let key = |scenario: &ScenarioReport| {
+        let name = if scenario.name.is_empty() { "run" } else { scenario.name.as_str() };
+        let name = markup::plain(name, markup::NAME_MAX);
+        let count = seen.entry(name.clone()).or_default();
+        *count += 1;
+        if *count == 1 { name } else { format!("{name}-{count}") }
+    };
+    scenarios.iter().map(key).collect()
+}
+
+fn head(html: &mut String, page: &Page) {
+    let style = assets::style();
+    let policy = format!(
+        "default-src 'none'; script-src '{}'; style-src '{}'; base-uri 'none'; form-action 'none'",
+        assets::digest(&assets::script()),
+        assets::digest(&style)
+    );
+    let title = format!(
+        "{} · {} · Probity",
+        page.run.verdict.word(),
+        markup::escape(&markup::plain(&page.run.subject, markup::NAME_MAX))
+    );
+    _ = write!(
+        html,
+        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+         <meta http-equiv=\"Content-Security-Policy\" content=\"{policy}\">\n\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
+         <meta name=\"color-scheme\" content=\"light dark\">\n<meta name=\"referrer\" content=\"no-referrer\">\n\
+         <title>{title}</title>\n<style>{style}</style>\n</head>\n<body>\n"
+    );
+}
+
+/// What the script reads: the index as JSON, and packed, each scenario's evidence and the pages of the rules.
+fn data(html: &mut String, page: &Page) {
+    let index = embed::json(&Index::of(page));
+    _ = writeln!(html, "<script type=\"application/json\" id=\"index\">{index}</script>");
+    let pages = embed::packed(&index::pages());
+    _ = writeln!(html, "<script type=\"text/plain\" id=\"pages\">{pages}</script>");
+    let mut budget = details::Budget::default();
+    for (number, case) in page.cases().into_iter().enumerate() {
+        let Some(case) = case else { continue };
+        let packed = embed::packed(&details::of(case, &mut budget));
+        _ = writeln!(html, "<script type=\"text/plain\" id=\"case-{number}\">{packed}</script>");
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::report::ScenarioReport;
-
-    #[test]
-    fn a_hostile_name_stays_text() {
-        let report = ScenarioReport::skipped("<script>alert(1)</script>", "trace", "</pre><img src=x>");
-        let run = RunReport::new("<b>", vec![report.clone()]);
-        let evidence = crate::model::Evidence::default();
-        let page = render(&run, &[Judged { report: &report, evidence: &evidence, declaration: None }]);
-        assert!(
-            page.contains("&lt;script&gt;alert(1)") && page.contains("&lt;/pre&gt;&lt;img src=x&gt;"),
-            "{page}"
-        );
-        assert!(!page.contains("<script") && !page.contains("<img"), "{page}");
-    }
-}
+mod tests;
