@@ -1,5 +1,6 @@
 //! What producers and consumers have in common: the client's configuration, where its log lines go, and the subscription.
 
+mod lag;
 mod source;
 
 use std::time::Duration;
@@ -10,6 +11,7 @@ use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::ConsumerContext;
 use rdkafka::error::KafkaError;
 
+pub(crate) use lag::Lag;
 pub(crate) use source::Source;
 
 use crate::config::KafkaSettings;

@@ -4,6 +4,7 @@
 //! family from that (`http_server_request_duration_seconds`), so that both carry the same values.
 
 mod exposition;
+mod observed;
 mod process;
 
 use std::borrow::Cow;
@@ -89,6 +90,22 @@ impl Metrics {
         let state = State { scraped, pushed, states };
         state.set(states[0]);
         state
+    }
+
+    /// A figure that is read whenever somebody looks: one series. `unit` is the OTLP annotation of what it counts.
+    pub(crate) fn observe(
+        &mut self,
+        name: &'static str,
+        unit: &'static str,
+        help: &'static str,
+        labels: Labels,
+        read: impl Fn() -> i64 + Clone + Send + Sync + 'static,
+    ) {
+        let attributes = labels.attributes();
+        let pushed = self.meter.i64_observable_gauge(name).with_unit(unit).with_description(help);
+        let look = read.clone();
+        pushed.with_callback(move |observer| observer.observe(look(), &attributes)).build();
+        self.registry.register_collector(Box::new(observed::Observed::new(family(name), help, labels, read)));
     }
 
     /// All instruments are there: what `/metrics` shows.
@@ -311,6 +328,20 @@ mod tests {
         count.expect(Labels::new([("reason", "circuit_open".into())]));
         let text = metrics.exposition().render(OPENMETRICS).body;
         assert!(text.contains("shortener_degraded_answers_total{reason=\"circuit_open\"} 0\n"), "{text}");
+    }
+
+    #[test]
+    fn what_is_observed_is_read_when_it_is_scraped() {
+        let mut metrics = metrics(None);
+        let lag = std::sync::Arc::new(std::sync::atomic::AtomicI64::new(0));
+        let (read, labels) = (lag.clone(), Labels::new([("messaging.system", "kafka".into())]));
+        let load = move || read.load(std::sync::atomic::Ordering::Relaxed);
+        metrics.observe("messaging.consumer.lag", "{record}", "Records that wait", labels, load);
+        let exposition = metrics.exposition();
+        lag.store(7, std::sync::atomic::Ordering::Relaxed);
+        let text = exposition.render(OPENMETRICS).body;
+        assert!(text.contains("# TYPE messaging_consumer_lag gauge\n"), "{text}");
+        assert!(text.contains("messaging_consumer_lag{messaging_system=\"kafka\"} 7\n"), "{text}");
     }
 
     #[test]

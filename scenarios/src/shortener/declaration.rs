@@ -102,6 +102,7 @@ fn analytics_consumer() -> ServiceDeclaration {
             &CONSUMER_LABELS,
             Some(Counted::RecordsConsumed { topic: "click-events".into() }),
         ),
+        gauge("messaging_consumer_lag", &GROUP_LABELS),
         latency("db_client_operation_duration_seconds", &DATABASE_LABELS, None, None),
     ];
     service
@@ -114,6 +115,8 @@ const RPC_LABELS: [&str; 3] = ["rpc_system_name", "rpc_method", "rpc_response_st
 const DATABASE_LABELS: [&str; 3] = ["db_system_name", "db_operation_name", "db_collection_name"];
 const MESSAGING_LABELS: [&str; 3] =
     ["messaging_system", "messaging_operation_name", "messaging_destination_name"];
+const GROUP_LABELS: [&str; 3] =
+    ["messaging_system", "messaging_destination_name", "messaging_consumer_group_name"];
 const CONSUMER_LABELS: [&str; 4] = [
     "messaging_system",
     "messaging_operation_name",
@@ -135,6 +138,18 @@ fn counter(sample: &str, labels: &[&str], counts: Option<Counted>) -> Family {
         unit: String::new(),
         labels: words(labels),
         counts,
+        slo_bound: None,
+    }
+}
+
+fn gauge(name: &str, labels: &[&str]) -> Family {
+    let kind = FamilyKind::Gauge;
+    Family {
+        name: name.into(),
+        kind,
+        unit: String::new(),
+        labels: words(labels),
+        counts: None,
         slo_bound: None,
     }
 }

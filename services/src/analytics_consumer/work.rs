@@ -79,6 +79,14 @@ impl Work {
             busy: tokio::sync::Mutex::default(),
         };
         work.consumed.expect(work.labels("poll"));
+        let lag = work.source.lag().clone();
+        metrics.observe(
+            "messaging.consumer.lag",
+            "{record}",
+            "Records that the group has not committed",
+            work.group_labels(),
+            move || lag.records(),
+        );
         work
     }
 
@@ -92,6 +100,7 @@ impl Work {
     pub(super) async fn process(&self, records: Vec<Record>) {
         let _busy = self.busy.lock().await;
         self.consumed.add(records.len() as u64, self.labels("poll"));
+        self.source.lag().works_on(records.len());
         // An offset is one partition's, so a batch is too.
         let mut partitions: BTreeMap<i32, Vec<Record>> = BTreeMap::new();
         for record in records {
@@ -100,6 +109,7 @@ impl Work {
         for (_, records) in partitions {
             self.process_until_done(&records).await;
         }
+        self.source.lag().works_on(0);
     }
 
     /// Postgres may be away: the records stay where they are in Kafka, and are tried again.
@@ -247,6 +257,15 @@ impl Work {
         attributes.push(KeyValue::new("messaging.operation.name", operation));
         attributes.push(KeyValue::new("messaging.operation.type", kind));
         attributes
+    }
+
+    /// Of the whole group, whatever it does.
+    fn group_labels(&self) -> Labels {
+        Labels::new([
+            ("messaging.system", "kafka".into()),
+            ("messaging.destination.name", self.topic.clone().into()),
+            ("messaging.consumer.group.name", self.group.clone().into()),
+        ])
     }
 
     fn labels(&self, operation: &'static str) -> Labels {

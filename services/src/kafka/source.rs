@@ -10,7 +10,8 @@ use rdkafka::message::OwnedMessage;
 use rdkafka::topic_partition_list::Offset;
 use tokio::time::Instant;
 
-use super::{LogContext, PROBE_LIMIT, consumer_config};
+use super::lag::STATISTICS_INTERVAL_MS;
+use super::{Lag, PROBE_LIMIT, consumer_config};
 use crate::admin;
 use crate::config::{ConfigError, KafkaSettings};
 use crate::defect::Defect;
@@ -22,13 +23,14 @@ const COMMIT_LIMIT: Duration = Duration::from_secs(5);
 /// How long leaving the group may take.
 const CLOSE_LIMIT: Duration = Duration::from_secs(1);
 
-type Consumer = StreamConsumer<LogContext>;
+type Consumer = StreamConsumer<Lag>;
 
 /// A consumer of the topic.
 #[derive(Clone)]
 pub(crate) struct Source {
     consumer: Arc<Consumer>,
     topic: Arc<str>,
+    lag: Lag,
 }
 
 impl Source {
@@ -40,10 +42,17 @@ impl Source {
             _ => "earliest",
         };
         config.set("auto.offset.reset", reset).set("enable.auto.commit", "false");
+        config.set("statistics.interval.ms", STATISTICS_INTERVAL_MS);
+        let lag = Lag::default();
         let consumer = config
-            .create_with_context(LogContext)
+            .create_with_context(lag.clone())
             .map_err(|error| ConfigError::new("KAFKA_PROPERTIES", error))?;
-        Ok(Self { consumer: Arc::new(consumer), topic: settings.topic.as_str().into() })
+        Ok(Self { consumer: Arc::new(consumer), topic: settings.topic.as_str().into(), lag })
+    }
+
+    /// How far it is behind. Whoever works on its records says so there.
+    pub(crate) fn lag(&self) -> &Lag {
+        &self.lag
     }
 
     /// Joins the group.
