@@ -7,11 +7,16 @@
 pub mod escape;
 pub mod html;
 pub mod json;
+pub mod junit;
 mod kind;
 pub mod progress;
 pub mod proof;
 pub mod terminal;
+#[cfg(test)]
+mod testing;
 pub mod text;
+pub mod trees;
+mod view;
 
 use std::collections::BTreeMap;
 
@@ -215,6 +220,9 @@ pub struct ScenarioReport {
     /// What there was to see, in a few words: `12 spans in 1 trace`, `3 of 3 targets up`.
     pub headline: String,
     pub findings: Vec<Finding>,
+    /// Whether warnings that nobody accepted fail it (`--deny warnings`).
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub denies_warnings: bool,
     /// Why the verdict is incomplete, one reason each; empty when nothing is missing.
     pub incomplete: Vec<String>,
     /// Every rule, in the order of the catalogue.
@@ -258,6 +266,7 @@ impl ScenarioReport {
 
     /// Lets warnings that nobody accepted fail it too (`--deny warnings`).
     pub fn deny_warnings(mut self) -> Self {
+        self.denies_warnings = true;
         if self.findings.iter().any(Finding::is_warning) {
             self.verdict = self.verdict.map(|verdict| verdict.worst(Verdict::Fail));
         }
@@ -266,7 +275,8 @@ impl ScenarioReport {
 
     /// The sum over the phases.
     pub fn total_seconds(&self) -> f64 {
-        self.seconds.values().sum()
+        // The sum of nothing is -0.0.
+        0.0 + self.seconds.values().sum::<f64>()
     }
 
     /// What a rule came to.

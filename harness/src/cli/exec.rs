@@ -16,7 +16,6 @@ use super::arguments::ExecArguments;
 use super::gate::Gate;
 use super::output::{Failure, note, print};
 use super::session::{Session, check_places, conclude, runtime, unix_nanos};
-use super::tree::folded;
 use crate::collector::{Collector, Options};
 use crate::model::{Barrier, BarrierKind, BarrierStep, Case, Effect, Evidence, LogLine, ProcessId, Source};
 use crate::outline::View;
@@ -24,6 +23,7 @@ use crate::process::interrupt::{Interrupt, interrupts};
 use crate::process::{Exit, Process, Program, Status};
 use crate::report::terminal;
 use crate::report::text::{count, harmless, seconds};
+use crate::report::trees::folded;
 use crate::until::{Never, Probe, until};
 use crate::workdir::{RunId, Workdir};
 

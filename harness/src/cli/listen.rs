@@ -9,7 +9,6 @@ use super::arguments::ListenArguments;
 use super::gate::Gate;
 use super::output::{Failure, note, print};
 use super::session::{check_places, conclude, runtime};
-use super::tree::folded;
 use crate::collector::{Collector, Forwarded, Options, StartError};
 use crate::model::{Barrier, BarrierKind, BarrierStep, Case, Evidence, Source};
 use crate::outline::View;
@@ -17,6 +16,7 @@ use crate::process::interrupt::interrupts;
 use crate::report::progress::Progress;
 use crate::report::terminal;
 use crate::report::text::{count, harmless};
+use crate::report::trees::folded;
 
 /// Shapes of trees that are printed; `probity tree` shows all of saved evidence.
 const SHAPES_MAX: usize = 20;

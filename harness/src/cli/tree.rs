@@ -8,8 +8,9 @@ use super::evidence::{load, tell_problems};
 use super::output::{Failure, print};
 use crate::bundle::LoadedScenario;
 use crate::model::{Case, TraceId};
-use crate::outline::{Folded, View};
-use crate::report::text::{count, harmless, seconds};
+use crate::outline::View;
+use crate::report::text::{count, harmless};
+use crate::report::trees::{folded, of_trace};
 
 /// So many digits name a trace by its id, and not a shape by its number.
 const ID_DIGITS_MIN: usize = 8;
@@ -66,28 +67,13 @@ fn all(scenario: &LoadedScenario, named: bool) -> String {
     text
 }
 
-/// Trees with their number and how often each shape came.
-pub(super) fn folded(shapes: &[Folded]) -> String {
-    let widest = shapes.iter().map(|shape| shape.count.to_string().len()).max().unwrap_or(1);
-    let mut text = String::new();
-    for (number, shape) in shapes.iter().enumerate() {
-        let head = format!("{:>3}  {:>widest$} × ", number + 1, shape.count);
-        let indent = " ".repeat(head.chars().count());
-        for (line_number, line) in shape.outline.to_string().lines().enumerate() {
-            _ = writeln!(text, "{}{line}", if line_number == 0 { &head } else { &indent });
-        }
-        text.push('\n');
-    }
-    text
-}
-
 /// The traces that a number or the first digits of an id name.
 fn one(scenarios: &[&LoadedScenario], name: &str) -> Result<String, Failure> {
     let mut text = String::new();
     for scenario in scenarios {
         let case = case(scenario);
         for trace in named(&case, name) {
-            text.push_str(&trace_text(&case, trace));
+            text.push_str(&of_trace(&case, trace));
         }
         if name.len() < ID_DIGITS_MIN && scenarios.len() > 1 {
             return Err(Failure::new(format!("which scenario's shape {name}?"))
@@ -110,13 +96,4 @@ fn named(case: &Case, name: &str) -> Vec<TraceId> {
     }
     let digits = name.to_ascii_lowercase();
     case.spans.traces().into_iter().filter(|trace| trace.to_string().starts_with(&digits)).collect()
-}
-
-fn trace_text(case: &Case, trace: TraceId) -> String {
-    let spans = || case.spans.trace(trace);
-    let first = spans().map(|span| span.start()).min().unwrap_or(0);
-    let last = spans().map(|span| span.end()).max().unwrap_or(0);
-    let took = seconds(last.saturating_sub(first) as f64 / 1e9);
-    let head = format!("trace {trace}: {}, {took}", count(spans().count() as u64, "span"));
-    format!("{head}\n{}\n", View::default().links().trace(case, trace))
 }

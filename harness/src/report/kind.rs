@@ -1,6 +1,6 @@
 //! The kinds of report that a file can hold, one name each: what `--report` takes and what the run directory has.
 
-use super::{Judged, RunReport, html, json};
+use super::{Judged, RunReport, html, json, junit};
 
 /// One form of a report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -9,16 +9,19 @@ pub enum Kind {
     Json,
     /// One page for a browser, with everything in it.
     Html,
+    /// JUnit's XML, which every CI reads.
+    Junit,
 }
 
 impl Kind {
-    pub const ALL: [Kind; 2] = [Kind::Json, Kind::Html];
+    pub const ALL: [Kind; 3] = [Kind::Json, Kind::Html, Kind::Junit];
 
     /// As it is typed: `html`.
     pub fn word(self) -> &'static str {
         match self {
             Kind::Json => "json",
             Kind::Html => "html",
+            Kind::Junit => "junit",
         }
     }
 
@@ -32,6 +35,7 @@ impl Kind {
         match self {
             Kind::Json => Some("report.json"),
             Kind::Html => Some("report.html"),
+            Kind::Junit => Some("junit.xml"),
         }
     }
 
@@ -40,6 +44,7 @@ impl Kind {
         match self {
             Kind::Json => json::render(run),
             Kind::Html => html::render(run, cases),
+            Kind::Junit => junit::render(run, cases),
         }
     }
 }

@@ -194,7 +194,7 @@ pub fn details(report: &ScenarioReport, layout: &Layout) -> String {
     if let Some(error) = &report.error {
         text.push_str(&field("error", error, layout));
     }
-    text.push_str(&finding::all(report, layout));
+    text.push_str(&finding::blocks(report, &report.findings.iter().collect::<Vec<_>>(), layout));
     text.push_str(&incomplete::section(report, layout));
     if report.name.is_empty() {
         text.push_str(&incomplete::not_judged(report, layout));
@@ -205,6 +205,21 @@ pub fn details(report: &ScenarioReport, layout: &Layout) -> String {
         text.push_str(&field("again", rerun, layout));
     }
     text
+}
+
+/// Some findings of a scenario, those of one rule together, each as a block.
+pub fn findings(report: &ScenarioReport, findings: &[&Finding], layout: &Layout) -> String {
+    finding::blocks(report, findings, layout)
+}
+
+/// Why a scenario is incomplete, and what that keeps from being judged; empty when nothing is missing.
+pub fn missing(report: &ScenarioReport, layout: &Layout) -> String {
+    incomplete::section(report, layout)
+}
+
+/// The run's numbers in one line: `24 scenarios, 1 failed, 35 rules, 1,204 spans, nothing lost`.
+pub fn numbers(report: &RunReport) -> String {
+    tally(&report.totals())
 }
 
 /// `    label        text`, wrapped under its own beginning.

@@ -14,11 +14,11 @@ const LISTED_MAX: usize = 10;
 /// Characters of one field; a hostile span name may have megabytes.
 const FIELD_MAX: usize = 2_000;
 
-/// Every finding of the scenario, rule by rule.
-pub(super) fn all(report: &ScenarioReport, layout: &Layout) -> String {
+/// Findings of a scenario, rule by rule: those that ask for something in full, then what is known and what is only noted.
+pub(super) fn blocks(report: &ScenarioReport, findings: &[&Finding], layout: &Layout) -> String {
     let mut text = String::new();
-    let loud = |finding: &&Finding| finding.severity != Severity::Note && finding.known.is_none();
-    let shown: Vec<Finding> = report.findings.iter().filter(loud).cloned().collect();
+    let loud = |finding: &&&Finding| finding.severity != Severity::Note && finding.known.is_none();
+    let shown: Vec<&Finding> = findings.iter().filter(loud).copied().collect();
     for findings in shown.chunk_by(|a, b| a.rule == b.rule && a.severity == b.severity) {
         for finding in findings.iter().take(IN_FULL_MAX) {
             text.push_str(&one(report, finding, layout));
@@ -26,9 +26,9 @@ pub(super) fn all(report: &ScenarioReport, layout: &Layout) -> String {
         }
         text.push_str(&others(report, &findings[findings.len().min(IN_FULL_MAX)..], layout));
     }
-    text.push_str(&known(report, layout));
-    let notes = report.findings.iter().filter(|finding| !loud(finding) && finding.known.is_none());
-    let note = |finding: &Finding| format!("{} {}: {}", finding.rule, finding.subject, finding.seen);
+    text.push_str(&known(findings, layout));
+    let notes = findings.iter().filter(|finding| !loud(finding) && finding.known.is_none());
+    let note = |finding: &&Finding| format!("{} {}: {}", finding.rule, finding.subject, finding.seen);
     let notes: Vec<String> =
         notes.take(LISTED_MAX).map(|finding| shortened(&note(finding), FIELD_MAX)).collect();
     if !notes.is_empty() {
@@ -39,8 +39,8 @@ pub(super) fn all(report: &ScenarioReport, layout: &Layout) -> String {
 }
 
 /// What the team accepts, with its reasons: a line each.
-fn known(report: &ScenarioReport, layout: &Layout) -> String {
-    let known = || report.findings.iter().filter_map(|finding| Some((finding, finding.known.as_ref()?)));
+fn known(findings: &[&Finding], layout: &Layout) -> String {
+    let known = || findings.iter().filter_map(|finding| Some((*finding, finding.known.as_ref()?)));
     let line = |(finding, known): (&Finding, &Known)| {
         let subject = shortened(&finding.subject, 200);
         let end = known.until.map_or_else(String::new, |until| format!(" (until {until})"));
@@ -113,7 +113,7 @@ fn look(report: &ScenarioReport, finding: &Finding, layout: &Layout) -> Option<S
     Some(format!("probity tree {path}{scenario} --trace {trace}"))
 }
 
-fn others(report: &ScenarioReport, rest: &[Finding], layout: &Layout) -> String {
+fn others(report: &ScenarioReport, rest: &[&Finding], layout: &Layout) -> String {
     let Some(first) = rest.first() else { return String::new() };
     let listed =
         rest.iter().take(LISTED_MAX).map(|finding| shortened(&harmless(&finding.subject, false), 200));
