@@ -28,6 +28,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use clap::error::ErrorKind;
 
+pub use defects::proof_page;
 pub use host::Host;
 
 use arguments::{Arguments, Command};

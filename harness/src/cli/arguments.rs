@@ -64,6 +64,12 @@ pub(super) struct DefectsArguments {
     /// Run every scenario with and without its defects, and compare.
     #[arg(long)]
     pub(super) run: bool,
+    /// Write the page that shows what proves each rule, as Markdown.
+    #[arg(long, value_name = "FILE", conflicts_with = "run")]
+    pub(super) page: Option<PathBuf>,
+    /// The cases of each rule's tables, as the tests counted them; without it, those that the page has.
+    #[arg(long, value_name = "FILE", requires = "page")]
+    pub(super) cases: Option<PathBuf>,
     #[command(flatten)]
     pub(super) suite: SuiteArguments,
     #[command(flatten)]

@@ -1,7 +1,10 @@
 //! `probity defects`: the table of breaks against the rules that they turn red, with what the last proof saw.
 
+mod page;
+
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::path::Path;
 use std::sync::Arc;
 
 use serde::Serialize;
@@ -43,8 +46,32 @@ pub(super) fn run(host: Option<&Host>, arguments: &DefectsArguments) -> Done {
     if arguments.run {
         return prove(host, arguments);
     }
+    if let Some(file) = &arguments.page {
+        write_result(file, &page(&described(host)?, file, arguments.cases.as_deref())?)?;
+        return Ok(0);
+    }
     show(&described(host)?, &Proven::last(), arguments)?;
     Ok(0)
+}
+
+/// The page of proof, with the cases that were counted, else with those that it has.
+fn page(systems: &[Arc<System>], file: &Path, cases: Option<&Path>) -> Result<String, Failure> {
+    let cases = match cases {
+        Some(path) => {
+            let text = std::fs::read_to_string(path);
+            let text =
+                text.map_err(|error| Failure::new(format!("could not read {}: {error}", path.display())))?;
+            page::counted(&text)
+        }
+        None => page::cases_of(&std::fs::read_to_string(file).unwrap_or_default()),
+    };
+    Ok(page::render(systems, &cases))
+}
+
+/// The page of proof of these systems, with the counts of cases that `page` shows: what the command writes.
+pub fn proof_page(systems: Vec<System>, page: &str) -> String {
+    let systems: Vec<Arc<System>> = systems.into_iter().map(Arc::new).collect();
+    page::render(&systems, &page::cases_of(page))
 }
 
 fn show(systems: &[Arc<System>], proven: &Proven, arguments: &DefectsArguments) -> Result<(), Failure> {

@@ -2,6 +2,9 @@
 
 use crate::model::build::{Address, Build, SpanBuild, at, declaration};
 use crate::model::*;
+use crate::rules::Rule;
+
+mod cases;
 
 /// The shortener, driven by hand. Each operation adds its stimulus, its spans, its records and its log lines.
 pub(crate) struct Shortener {
@@ -321,7 +324,14 @@ impl Shortener {
 /// Judges by one rule.
 pub(crate) fn judge(rule: &str, evidence: &Evidence, declaration: Option<&Declaration>) -> Judgement {
     let rule = super::find(rule).expect("a registered rule");
-    (rule.judge)(&Case::new(evidence, declaration))
+    judged(rule, &Case::new(evidence, declaration))
+}
+
+/// Judges by one rule, and counts the case among its good or bad ones.
+pub(crate) fn judged(rule: &Rule, case: &Case) -> Judgement {
+    let judgement = (rule.judge)(case);
+    cases::count(rule.id, case, &judgement);
+    judgement
 }
 
 /// Subjects of the errors of a judgement, in order.

@@ -190,7 +190,7 @@ pub(in crate::rules) fn judge_with(
     declaration: Option<&Declaration>,
 ) -> Judgement {
     let rule = crate::rules::find(rule).expect("a registered rule");
-    (rule.judge)(&Case::new(evidence, declaration))
+    crate::rules::testing::judged(rule, &Case::new(evidence, declaration))
 }
 
 /// The subjects of the errors.

@@ -60,7 +60,7 @@ pub(in crate::rules) fn answer(role: &str, path: &str) -> HttpAnswer {
 pub(in crate::rules) fn judge(rule: &str, build: &Build) -> Judgement {
     let (evidence, declaration) = (build.evidence(), declaration());
     let rule = crate::rules::find(rule).expect("a registered rule");
-    (rule.judge)(&Case::new(&evidence, Some(&declaration)))
+    crate::rules::testing::judged(rule, &Case::new(&evidence, Some(&declaration)))
 }
 
 pub(in crate::rules) fn errors(judgement: &Judgement) -> Vec<&str> {

@@ -48,7 +48,7 @@ impl Down {
 
     fn judge(&self) -> Judgement {
         let (evidence, declaration) = (self.build.evidence(), declaration());
-        super::judge(&Case::new(&evidence, Some(&declaration)))
+        crate::rules::testing::judged(&super::RULE, &Case::new(&evidence, Some(&declaration)))
     }
 }
 

@@ -27,7 +27,7 @@ fn detail(build: &mut Build, sent: u64, answered: Option<u64>) {
 
 fn judge(build: &Build) -> Judgement {
     let (evidence, declaration) = (build.evidence(), declaration());
-    super::judge(&Case::new(&evidence, Some(&declaration)))
+    crate::rules::testing::judged(&super::RULE, &Case::new(&evidence, Some(&declaration)))
 }
 
 #[test]

@@ -4,7 +4,7 @@ use crate::rules::testing::Shortener;
 
 fn judge(build: &Build) -> Judgement {
     let (evidence, declaration) = (build.evidence(), crate::model::build::declaration());
-    super::judge(&Case::new(&evidence, Some(&declaration)))
+    crate::rules::testing::judged(&super::RULE, &Case::new(&evidence, Some(&declaration)))
 }
 
 /// url-api, asked to end at 5,000, that ended then and so.

@@ -44,7 +44,7 @@ impl Click {
 
     fn judge(&self) -> Judgement {
         let (evidence, declaration) = (self.build.evidence(), declaration());
-        (super::RULE.judge)(&Case::new(&evidence, Some(&declaration)))
+        crate::rules::testing::judged(&super::RULE, &Case::new(&evidence, Some(&declaration)))
     }
 
     fn seen(&self) -> String {

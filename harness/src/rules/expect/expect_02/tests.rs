@@ -21,7 +21,7 @@ fn built(snapshot: impl FnOnce(String) -> String) -> Build {
 
 fn judge(build: &Build) -> Judgement {
     let (evidence, declaration) = (build.evidence(), declaration());
-    (super::RULE.judge)(&Case::new(&evidence, Some(&declaration)))
+    crate::rules::testing::judged(&super::RULE, &Case::new(&evidence, Some(&declaration)))
 }
 
 fn seen(snapshot: impl FnOnce(String) -> String) -> String {

@@ -14,7 +14,7 @@ fn judge(effects: &[(&str, &str, Option<&str>, bool)]) -> Judgement {
         })
         .collect();
     let evidence = build.evidence();
-    (super::RULE.judge)(&Case::new(&evidence, None))
+    crate::rules::testing::judged(&super::RULE, &Case::new(&evidence, None))
 }
 
 #[test]

@@ -48,7 +48,7 @@ fn without_a_configuration_or_a_declaration_nothing_is_judged() {
     let mut build = scraped_by(CONFIG);
     let evidence = build.evidence();
     let rule = crate::rules::find("SCRAPE-02").unwrap();
-    assert_eq!((rule.judge)(&Case::new(&evidence, None)).outcome(), Outcome::NotJudged);
+    assert_eq!(crate::rules::testing::judged(rule, &Case::new(&evidence, None)).outcome(), Outcome::NotJudged);
     build.evidence_mut().targets.clear();
     build.evidence_mut().files.clear();
     assert_eq!(judge("SCRAPE-02", &build).outcome(), Outcome::NotJudged);
@@ -62,7 +62,7 @@ fn services_without_metrics_need_no_target() {
     let without = CONFIG.split("  - job_name: analytics-consumer").next().unwrap();
     let evidence = scraped_by(without).evidence();
     let rule = crate::rules::find("SCRAPE-02").unwrap();
-    assert_eq!((rule.judge)(&Case::new(&evidence, Some(&declaration))).outcome(), Outcome::Pass);
+    assert_eq!(crate::rules::testing::judged(rule, &Case::new(&evidence, Some(&declaration))).outcome(), Outcome::Pass);
 }
 
 #[test]

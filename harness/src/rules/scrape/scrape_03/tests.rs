@@ -102,7 +102,7 @@ fn without_sockets_or_a_declaration_nothing_is_judged() {
     build.evidence_mut().sockets.push(socket(&api, None, Some(answer("admin", "/metrics"))));
     let evidence = build.evidence();
     let rule = crate::rules::find("SCRAPE-03").unwrap();
-    assert_eq!((rule.judge)(&Case::new(&evidence, None)).outcome(), Outcome::NotJudged);
+    assert_eq!(crate::rules::testing::judged(rule, &Case::new(&evidence, None)).outcome(), Outcome::NotJudged);
 }
 
 #[test]

@@ -46,7 +46,7 @@ impl Registering {
 
     fn judge(&self) -> Judgement {
         let (evidence, declaration) = (self.build.evidence(), declaration());
-        super::judge(&Case::new(&evidence, Some(&declaration)))
+        crate::rules::testing::judged(&super::RULE, &Case::new(&evidence, Some(&declaration)))
     }
 
     fn seen(&self) -> Vec<String> {

@@ -22,7 +22,7 @@ fn judged(orders: Vec<StartOrder>) -> Judgement {
     build.process("url-api");
     build.evidence_mut().orders = orders;
     let evidence = build.evidence();
-    super::judge(&Case::new(&evidence, None))
+    crate::rules::testing::judged(&super::RULE, &Case::new(&evidence, None))
 }
 
 #[test]

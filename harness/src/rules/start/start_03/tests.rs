@@ -26,7 +26,7 @@ fn detail(build: &mut Build, sent: u64, status: u16, degraded: bool) {
 
 fn judge(build: &Build) -> Judgement {
     let (evidence, declaration) = (build.evidence(), declaration());
-    super::judge(&Case::new(&evidence, Some(&declaration)))
+    crate::rules::testing::judged(&super::RULE, &Case::new(&evidence, Some(&declaration)))
 }
 
 /// Judges details: when they were sent, and whether they were degraded.

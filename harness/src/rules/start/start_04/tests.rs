@@ -31,7 +31,7 @@ impl Away {
 
     fn judge(&self) -> Judgement {
         let (evidence, declaration) = (self.0.evidence(), declaration());
-        super::judge(&Case::new(&evidence, Some(&declaration)))
+        crate::rules::testing::judged(&super::RULE, &Case::new(&evidence, Some(&declaration)))
     }
 }
 

@@ -28,7 +28,7 @@ fn click(build: &mut Build, sent: u64, arrived: bool) {
 
 fn judge(build: &Build) -> Judgement {
     let (evidence, declaration) = (build.evidence(), declaration());
-    super::judge(&Case::new(&evidence, Some(&declaration)))
+    crate::rules::testing::judged(&super::RULE, &Case::new(&evidence, Some(&declaration)))
 }
 
 #[test]
