@@ -10,6 +10,7 @@ mod cost;
 mod details;
 mod embed;
 mod findings;
+mod hero;
 mod index;
 mod markup;
 mod overview;
@@ -18,6 +19,7 @@ use std::collections::HashMap;
 use std::fmt::Write;
 
 use super::{Judged, RunReport, ScenarioReport};
+use crate::model::Case;
 use index::Index;
 
 /// Renders the page. `cases` are those scenarios of the run that have evidence, in the run's order.
@@ -34,30 +36,34 @@ pub fn render(run: &RunReport, cases: &[Judged]) -> String {
 /// What the parts of the page are written from.
 struct Page<'a> {
     run: &'a RunReport,
-    cases: &'a [Judged<'a>],
     /// One a scenario of the run: what its address in the page is.
     keys: Vec<String>,
+    /// One a scenario of the run; `None` where there is no evidence of it.
+    cases: Vec<Option<Opened<'a>>>,
+}
+
+/// A scenario's evidence, indexed once for all that is written from it.
+struct Opened<'a> {
+    judged: &'a Judged<'a>,
+    case: Case<'a>,
 }
 
 impl<'a> Page<'a> {
     fn new(run: &'a RunReport, cases: &'a [Judged<'a>]) -> Self {
-        Page { run, cases, keys: keys(&run.scenarios) }
+        // Cases come in the run's order; a scenario that was skipped may have none, or an empty one.
+        let mut rest = cases.iter().peekable();
+        let opened = |scenario: &ScenarioReport| {
+            let judged = rest.next_if(|judged| judged.report.name == scenario.name)?;
+            let evidence = judged.evidence;
+            let ran = !evidence.requests.is_empty() || !evidence.processes.is_empty();
+            ran.then(|| Opened { judged, case: Case::new(evidence, judged.declaration) })
+        };
+        Page { run, keys: keys(&run.scenarios), cases: run.scenarios.iter().map(opened).collect() }
     }
 
     /// Scenarios with their keys.
     fn scenarios(&self) -> impl Iterator<Item = (&'a ScenarioReport, &str)> {
         self.run.scenarios.iter().zip(self.keys.iter().map(String::as_str))
-    }
-
-    /// The case of each scenario that has one. Cases come in the run's order; a scenario that was skipped has none.
-    fn cases(&self) -> Vec<Option<&'a Judged<'a>>> {
-        let mut rest = self.cases.iter().peekable();
-        let case_of = |scenario: &ScenarioReport| {
-            let case = rest.next_if(|case| case.report.name == scenario.name)?;
-            let ran = !case.evidence.requests.is_empty() || !case.evidence.processes.is_empty();
-            ran.then_some(case)
-        };
-        self.run.scenarios.iter().map(case_of).collect()
     }
 }
 
@@ -67,9 +73,15 @@ fn keys(scenarios: &[ScenarioReport]) -> Vec<String> {
     let key = |scenario: &ScenarioReport| {
         let name = if scenario.name.is_empty() { "run" } else { scenario.name.as_str() };
         let name = markup::plain(name, markup::NAME_MAX);
-        let count = seen.entry(name.clone()).or_default();
-        *count += 1;
-        if *count == 1 { name } else { format!("{name}-{count}") }
+        let mut key = name.clone();
+        // A numbered name may be another scenario's own.
+        while seen.contains_key(&key) {
+            let count = seen.entry(name.clone()).or_default();
+            *count += 1;
+            key = format!("{name}-{}", *count + 1);
+        }
+        seen.insert(key.clone(), 0);
+        key
     };
     scenarios.iter().map(key).collect()
 }
@@ -103,9 +115,9 @@ fn data(html: &mut String, page: &Page) {
     let pages = embed::packed(&index::pages());
     _ = writeln!(html, "<script type=\"text/plain\" id=\"pages\">{pages}</script>");
     let mut budget = details::Budget::default();
-    for (number, case) in page.cases().into_iter().enumerate() {
-        let Some(case) = case else { continue };
-        let packed = embed::packed(&details::of(case, &mut budget));
+    for (number, opened) in page.cases.iter().enumerate() {
+        let Some(opened) = opened else { continue };
+        let packed = embed::packed(&details::of(opened, &mut budget));
         _ = writeln!(html, "<script type=\"text/plain\" id=\"case-{number}\">{packed}</script>");
     }
 }

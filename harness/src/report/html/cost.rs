@@ -123,7 +123,7 @@ fn backends(html: &mut String, backends: &[BackendReport]) {
     if backends.is_empty() {
         return;
     }
-    html.push_str("<div class=\"backends\"><h3>backends</h3><table><thead><tr><th>backend</th><th>provider</th><th>version</th><th>ready after</th></tr></thead><tbody>");
+    html.push_str("<div class=\"backends\"><h3>backends</h3><div class=\"wide\"><table><thead><tr><th>backend</th><th>provider</th><th>version</th><th>ready after</th></tr></thead><tbody>");
     for backend in backends {
         let cell = |text: &str| escape(&plain(text, markup::NAME_MAX));
         _ = write!(
@@ -135,7 +135,7 @@ fn backends(html: &mut String, backends: &[BackendReport]) {
             backend.ready_ms as f64 / 1000.0
         );
     }
-    html.push_str("</tbody></table>");
+    html.push_str("</tbody></table></div>");
     for backend in backends.iter().filter(|backend| !backend.limits.is_empty()) {
         _ = write!(
             html,

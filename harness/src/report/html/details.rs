@@ -17,9 +17,8 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::markup;
+use super::{Opened, markup};
 use crate::model::{Case, UnixNanos};
-use crate::report::Judged;
 use table::Table;
 
 /// How much the whole page may still take in. Scenarios are served in their order, those with findings no earlier: a run
@@ -108,15 +107,15 @@ impl Build<'_> {
     }
 }
 
-pub(super) fn of(judged: &Judged, budget: &mut Budget) -> Details {
-    let case = Case::new(judged.evidence, judged.declaration);
+pub(super) fn of(opened: &Opened, budget: &mut Budget) -> Details {
+    let Opened { judged, case } = opened;
     let table = Table::new(std::mem::take(&mut budget.text));
     let mut build = Build {
-        t0: times::first(&case),
+        t0: times::first(case),
         table,
         rows: vec![None; case.spans.len()],
         left_out: BTreeMap::new(),
-        case: &case,
+        case,
     };
     let spans = spans::columns(&mut build, &judged.report.findings, budget);
     let mut details = Details {

@@ -91,7 +91,7 @@ fn card(html: &mut String, scenario: &ScenarioReport, key: &str, id: &str, findi
          <h4>{}</h4></header>",
         if finding.known.is_some() { " is-known" } else { "" },
         escape(&finding.rule),
-        badge(severity),
+        markup::severity(finding.severity),
         fragment(&["r", &finding.rule]),
         escape(&finding.rule),
         prose(rule.map_or("", |rule| rule.requirement)),

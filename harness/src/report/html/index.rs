@@ -7,9 +7,9 @@ use serde_json::{Value, json};
 
 use super::findings::{identified, title};
 use super::markup::{self, FIELD_MAX, TREE_MAX, lines, plain};
-use super::{Page, overview};
+use super::{Opened, Page, overview};
 use crate::model::{Case, Finding, Outcome};
-use crate::report::{Judged, RuleReport, ScenarioReport, Totals};
+use crate::report::{RuleReport, ScenarioReport, Totals};
 use crate::rules;
 
 /// Findings of one rule in one scenario that the page holds.
@@ -37,7 +37,7 @@ pub(super) struct Index {
 impl Index {
     pub(super) fn of(page: &Page) -> Index {
         let mut room = FINDINGS_SUM_MAX;
-        let scenarios = page.scenarios().zip(page.cases());
+        let scenarios = page.scenarios().zip(&page.cases);
         Index {
             tool: concat!("probity ", env!("CARGO_PKG_VERSION")),
             subject: plain(&page.run.subject, markup::NAME_MAX),
@@ -46,7 +46,7 @@ impl Index {
             totals: page.run.totals(),
             rules: rules().map(|(id, requirement)| json!({ "id": id, "requirement": requirement })).collect(),
             scenarios: scenarios
-                .map(|((scenario, key), case)| entry(scenario, key, case, &mut room))
+                .map(|((scenario, key), opened)| entry(scenario, key, opened.as_ref(), &mut room))
                 .collect(),
         }
     }
@@ -61,7 +61,8 @@ pub(super) fn pages() -> Vec<&'static str> {
     rules::all().map(|rule| rule.page).collect()
 }
 
-fn entry(scenario: &ScenarioReport, key: &str, case: Option<&Judged>, room: &mut usize) -> Value {
+fn entry(scenario: &ScenarioReport, key: &str, opened: Option<&Opened>, room: &mut usize) -> Value {
+    let case = opened.map(|opened| &opened.case);
     let bounded =
         |texts: &[String]| texts.iter().take(50).map(|text| lines(text, FIELD_MAX)).collect::<Vec<_>>();
     let written_at = case.and_then(|case| case.evidence.written_at.as_ref());
@@ -94,15 +95,14 @@ fn entry(scenario: &ScenarioReport, key: &str, case: Option<&Judged>, room: &mut
     })
 }
 
-fn services(case: Option<&Judged>) -> Vec<String> {
+fn services(case: Option<&Case>) -> Vec<String> {
     let processes = case.into_iter().flat_map(|case| &case.evidence.processes);
     let services: BTreeSet<_> = processes.map(|process| plain(&process.service, markup::NAME_MAX)).collect();
     services.into_iter().collect()
 }
 
 /// Services and span names, each pair once.
-fn names(case: &Judged) -> Vec<(String, String)> {
-    let case = Case::new(case.evidence, case.declaration);
+fn names(case: &Case) -> Vec<(String, String)> {
     let mut names = BTreeSet::new();
     for span in case.spans.iter().take(SPANS_READ_MAX) {
         if names.len() == NAMES_MAX {

@@ -1,5 +1,6 @@
 //! Text on its way into HTML: made harmless, bounded, escaped.
 
+use crate::model::Severity;
 pub(super) use crate::report::escape::xml as escape;
 use crate::report::text::{harmless, shortened};
 
@@ -53,7 +54,15 @@ pub(super) fn icon(name: &str) -> String {
     format!("<svg class=\"icon\" aria-hidden=\"true\"><use href=\"#i-{name}\"/></svg>")
 }
 
-/// A verdict, severity or outcome: a shape and its word.
+/// How bad a finding is: a shape and its word. (The verdict `error` is another thing than the severity.)
+pub(super) fn severity(severity: Severity) -> String {
+    match severity {
+        Severity::Error => format!("<span class=\"badge is-fail\">{}error</span>", icon("fail")),
+        other => badge(other.word()),
+    }
+}
+
+/// A verdict or outcome: a shape and its word.
 pub(super) fn badge(word: &str) -> String {
     format!("<span class=\"badge is-{word}\">{}{word}</span>", icon(word))
 }

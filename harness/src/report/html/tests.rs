@@ -113,4 +113,6 @@ fn addresses_are_the_same_from_run_to_run_and_each_is_one() {
 fn scenarios_of_one_name_have_addresses_of_their_own() {
     let report = |name: &str| ScenarioReport::skipped(name, "trace", "why");
     assert_eq!(keys(&[report("a"), report("a"), report(""), report("b")]), ["a", "a-2", "run", "b"]);
+    let unlucky = keys(&[report("a-2"), report("a"), report("a"), report("a-2")]);
+    assert_eq!(unlucky.iter().collect::<std::collections::BTreeSet<_>>().len(), 4, "{unlucky:?}");
 }

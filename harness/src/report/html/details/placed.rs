@@ -43,7 +43,8 @@ fn rows<'l>(build: &Build, lines: HashSet<&'l str>) -> HashMap<&'l str, u32> {
         return rows;
     }
     for span in build.case.spans.iter() {
-        let (Some(row), line) = (build.row(span), line_of(build.case, span)) else { continue };
+        let Some(row) = build.row(span) else { continue };
+        let line = line_of(build.case, span).split_whitespace().collect::<Vec<_>>().join(" ");
         if let Some(line) = lines.get(line.as_str()) {
             let first = rows.entry(*line).or_insert(row);
             *first = row.min(*first);
@@ -81,10 +82,13 @@ fn expected(tree: &str) -> Vec<Expected> {
     found
 }
 
-/// A line's text and the remark behind it, which stands two columns or more away.
+/// A line's text, its columns one blank apart, and the remark behind it.
 fn parts(line: &str) -> (String, &str) {
-    let (text, remark) = line.split_once("  ").unwrap_or((line, ""));
-    (text.to_owned(), remark.trim())
+    let (text, remark) = match line.trim_end().rsplit_once("  ") {
+        Some((text, remark)) if remark.starts_with("expected ") => (text, remark),
+        _ => (line, ""),
+    };
+    (text.split_whitespace().collect::<Vec<_>>().join(" "), remark)
 }
 
 #[cfg(test)]
@@ -96,6 +100,17 @@ mod tests {
         let tree = "  url-api SERVER GET /{code}\n-   url-api PRODUCER send click-events        expected under this\n\
                     -     ⇢ analytics-consumer CONSUMER process click-events  expected here\n\
                     + analytics-consumer CONSUMER process click-events      arrived here";
+        let found = expected(tree);
+        assert_eq!(found.len(), 1);
+        assert_eq!(found[0].what, "analytics-consumer CONSUMER process click-events");
+        assert_eq!(found[0].under, "url-api PRODUCER send click-events");
+    }
+
+    #[test]
+    fn columns_of_an_outline_do_not_hide_the_place() {
+        let tree = "  url-api               SERVER    GET /{code}\n    url-api             PRODUCER  send click-events\n\
+                    -     analytics-consumer CONSUMER  process click-events   expected here\n\
+                    -       analytics-consumer CLIENT    INSERT clicks";
         let found = expected(tree);
         assert_eq!(found.len(), 1);
         assert_eq!(found[0].what, "analytics-consumer CONSUMER process click-events");

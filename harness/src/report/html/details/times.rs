@@ -97,16 +97,20 @@ fn process(build: &Build, process: &Process) -> Value {
     })
 }
 
-/// When a probe's answer changed: thousands of equal looks are one.
+/// When a probe's answer changed, and the last look: thousands of equal ones are two.
 fn changes(build: &Build, process: &ProcessId, kind: ProbeKind) -> Vec<(i64, bool)> {
     const CHANGES_MAX: usize = 500;
     let mut changes: Vec<(i64, bool)> = Vec::new();
     let of_process = |probe: &&Probe| probe.kind == kind && probe.process == *process;
+    let mut last = None;
     for probe in build.case.evidence.probes.iter().filter(of_process) {
-        if changes.last().is_none_or(|(_, last)| *last != probe.is_true()) && changes.len() < CHANGES_MAX {
-            changes.push((build.since(probe.at), probe.is_true()));
+        let look = (build.since(probe.at), probe.is_true());
+        if changes.last().is_none_or(|(_, known)| *known != look.1) && changes.len() < CHANGES_MAX {
+            changes.push(look);
         }
+        last = Some(look);
     }
+    changes.extend(last.filter(|look| changes.last() != Some(look)));
     changes
 }
 

@@ -39,10 +39,13 @@ function icon(name) {
 
 const slug = (word) => word.replace(/ /g, '-');
 
-/** A verdict, outcome or severity: its shape and its word. */
-function badge(word) {
-  return h('span', { class: `badge is-${slug(word)}` }, icon(slug(word)), word);
+/** A verdict or outcome: its shape and its word. */
+function badge(word, shape = slug(word)) {
+  return h('span', { class: `badge is-${shape}` }, icon(shape), word);
 }
+
+/** How bad a finding is. (The verdict `error` is another thing than the severity.) */
+const severityBadge = (severity) => severity === 'error' ? badge('error', 'fail') : badge(severity);
 
 /** A sentence of the report: what stands between backticks is code. */
 function prose(text) {

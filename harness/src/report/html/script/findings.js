@@ -8,7 +8,7 @@ function findingCard(scenario, finding) {
     ...finding.candidates.map((candidate, at) => [at ? '' : 'nearest', candidate]), ['fix', finding.fix],
   ].filter(Boolean);
   return h('article', { class: `finding is-${finding.severity}${finding.known ? ' is-known' : ''}`, id: finding.id, data: { item: '' }, tabindex: '-1' },
-    h('header', null, badge(finding.severity), h('a', { class: 'rule', href: `#${address('r', finding.rule)}` }, finding.rule), h('h4', null, prose(requirement))),
+    h('header', null, severityBadge(finding.severity), h('a', { class: 'rule', href: `#${address('r', finding.rule)}` }, finding.rule), h('h4', null, prose(requirement))),
     h('div', { class: 'body' },
       h('dl', null, rows.map(([term, text]) => h('div', null, h('dt', null, term), h('dd', null, prose(text))))),
       finding.tree && h('figure', null, h('figcaption', null, 'the place, and what was expected'), drawing(finding.tree))),

@@ -32,12 +32,12 @@ function familyRow(scenario, evidence, scrape, family) {
   const points = counts.map((count, at) => `${counts.length > 1 ? at / (counts.length - 1) * 100 : 0},${20 - count / most * 18}`).join(' ');
   const line = svg('svg', { viewBox: '0 0 100 20', preserveAspectRatio: 'none', 'aria-hidden': 'true', class: change.by > 0 ? 'is-fail' : '' }, svg('polyline', { points }));
   const words = change.driven ? (change.by > 0 ? h('span', { class: 'grew' }, `${number(change.from)} → ${number(change.to)}, +${number(change.by)}`) : `${number(change.to)}, +0`) : number(change.to);
-  return h('details', { class: 'family-row' },
+  return h('details', { class: 'family-row', open: change.by > 0 },
     h('summary', null, h('code', null, family.name), h('span', { class: 'quiet' }, family.type), h('span', { class: 'growth' }, line, words), h('span', { class: 'number quiet' }, counted(family.count, 'sample'))),
     h('div', { class: 'inside' },
       h('p', { class: 'quiet' }, [family.help, family.unit && `unit ${family.unit}`].filter(Boolean).join(' · ')),
       table(['scrape', ...scrape.stages.map(([stage]) => stage)], [['label sets', ...family.series.map((count) => count === null ? '–' : number(count))]]),
-      family.labels.length ? table(['label', 'values', 'driven', 'such as'], family.labels.map(([label, values, first, last, some]) => [h('code', null, label), number(values), first !== null && last !== null && last > first ? h('span', { class: 'grew' }, `${number(first)} → ${number(last)}`) : '', some])) : null,
+      family.labels.length ? table(['label', 'values', 'driven', 'such as'], family.labels.map(([label, values, first, last, some]) => [h('code', null, label), number(values), first !== null && last !== null && last > first ? h('span', { class: 'grew' }, `${number(first)} → ${number(last)}`) : '', prose(some)])) : null,
       table(['sample', 'value', 'exemplar'], family.samples.map(([suffix, labels, value, exemplar]) => [h('code', null, `${suffix}${evidence.text(labels)}`), String(value), exemplar ? exemplarCell(scenario, evidence, exemplar) : ''])),
       family.count > family.samples.length ? h('p', { class: 'quiet' }, `and ${counted(family.count - family.samples.length, 'sample')} more`) : null));
 }

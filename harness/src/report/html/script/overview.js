@@ -8,6 +8,8 @@ function prepareOverview() {
     row.querySelector('.took').textContent = spent ? seconds(spent) : '';
     row.dataset.item = '';
   });
+  document.getElementById('wall').append(h('dt', null, 'took'), h('dd', null, h('strong', null, seconds(own.seconds)), ' ',
+    h('span', null, own.backends.length ? `on ${[...groupedBy(own.backends, (backend) => backend.provider)].map(([provider, of]) => `${provider} ${of.map((backend) => backend.name).join(', ')}`).join('; ')}` : '')));
   document.querySelectorAll('#overview code.command').forEach((code) => code.after(copyButton(code.textContent)));
   document.querySelectorAll('#overview .finding').forEach((card) => { card.dataset.item = ''; card.tabIndex = -1; });
   document.getElementById('filters').append(filterBar());

@@ -6,7 +6,7 @@ function recordsPanel(scenario, evidence) {
   const shown = records.slice(0, RECORDS_SHOWN);
   return [
     evidence.offsets.length ? section('Consumer groups', h('div', { class: 'card' }, table(['group', 'topic', 'partition', 'end', 'committed', ''], evidence.offsets.map(([group, topic, partition, end, committed]) => [
-      group, topic, partition, number(end), committed === null ? 'never' : number(committed), (committed ?? 0) >= end ? badge('pass') : h('span', { class: 'badge is-incomplete' }, icon('incomplete'), `lag ${number(end - (committed ?? 0))}`)])))) : null,
+      group, topic, partition, number(end), committed === null ? 'never' : number(committed), (committed ?? 0) >= end ? badge('lag 0', 'pass') : h('span', { class: 'badge is-incomplete' }, icon('incomplete'), `lag ${number(end - (committed ?? 0))}`)])))) : null,
     section(counted(records.length, 'record'), shown.map((record) => recordFlow(scenario, evidence, record)),
       records.length > RECORDS_SHOWN ? h('p', { class: 'left-out' }, `${number(records.length - RECORDS_SHOWN)} more are in records.json of the evidence.`) : null, leftOut(evidence, 'records', 'All are in records.json of the evidence.')),
   ];

@@ -25,13 +25,16 @@ async function ruleView(id) {
   document.title = title(id);
   const judged = scenarios.map((scenario) => ({ scenario, ...outcome(scenario, id) })).filter((entry) => entry.word !== 'not judged' || entry.why);
   judged.sort((a, b) => OUTCOMES.indexOf(a.word) - OUTCOMES.indexOf(b.word));
-  const findings = scenarios.flatMap((scenario) => scenario.findings.filter((finding) => finding.rule === id).map((finding) => [scenario, finding]));
+  const all = scenarios.flatMap((scenario) => scenario.findings.filter((finding) => finding.rule === id).map((finding) => [scenario, finding]));
+  const findings = all.filter(([, finding]) => finding.severity !== 'note');
+  const notes = all.filter(([, finding]) => finding.severity === 'note');
   return [
-    h('nav', { class: 'crumbs', aria: { label: 'Where this is' } }, h('a', { href: '#' }, 'Overview'), '›', h('a', { href: '#rules' }, 'Rules'), '›', id),
+    h('nav', { class: 'crumbs', aria: { label: 'Where this is' } }, h('a', { href: '#' }, 'Overview'), '›', h('a', { href: '#rules' }, 'Rules'), '›', h('span', null, id)),
     h('header', null, h('div', { class: 'title' }, h('h1', null, id), judged.length ? badge(judged[0].word) : badge('not judged')), h('p', { class: 'about' }, index.rules[ruleNumber.get(id)].requirement)),
     findings.length ? section('Findings', h('div', { class: 'group' }, findings.slice(0, 50).map(([scenario, finding]) => [h('p', null, h('a', { href: `#${address('s', scenario.key)}` }, scenario.name)), findingCard(scenario, finding)]))) : null,
-    section('Where it was judged', judged.length ? h('div', { class: 'card' }, table(['', 'scenario', 'subjects', ''], judged.map(({ scenario, word, subjects, gaps, why }) => [badge(word), h('a', { href: `#${address('s', scenario.key)}` }, scenario.name), number(subjects), [why, ...gaps.slice(0, 5).map(([subject, reason]) => `${subject}: ${reason}`)].filter(Boolean).join('; ')]))) : h('p', { class: 'empty' }, 'No scenario of this run had a subject for it.')),
     h('article', { class: 'card' }, markdown(await pageOf(id))),
+    section('Where it was judged', judged.length ? h('div', { class: 'card' }, table(['', 'scenario', 'subjects', ''], judged.map(({ scenario, word, subjects, gaps, why }) => [badge(word), h('a', { href: `#${address('s', scenario.key)}` }, scenario.name), number(subjects), [why, ...gaps.slice(0, 5).map(([subject, reason]) => `${subject}: ${reason}`)].filter(Boolean).join('; ')]))) : h('p', { class: 'empty' }, 'No scenario of this run had a subject for it.')),
+    notes.length ? section('Notes', h('ul', null, notes.slice(0, 50).map(([scenario, note]) => h('li', null, h('a', { href: `#${address('s', scenario.key)}` }, scenario.name), ' ', prose(`${note.subject}: ${note.seen}`))))) : null,
   ];
 }
 

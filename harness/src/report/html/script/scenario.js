@@ -34,7 +34,7 @@ async function scenarioView(scenario, rest) {
 function crumbs(scenario, tab) {
   return h('nav', { class: 'crumbs', aria: { label: 'Where this is' } },
     h('a', { href: '#' }, 'Overview'), '›', h('a', { href: '#scenarios' }, 'Scenarios'), '›',
-    tab === 't' ? [h('a', { href: `#${address('s', scenario.key)}` }, scenario.name), '›', h('a', { href: `#${address('s', scenario.key, 'traces')}` }, 'Traces')] : scenario.name);
+    tab === 't' ? [h('a', { href: `#${address('s', scenario.key)}` }, scenario.name), '›', h('a', { href: `#${address('s', scenario.key, 'traces')}` }, 'Traces')] : h('span', null, scenario.name));
 }
 
 function heading(scenario) {
@@ -88,19 +88,19 @@ function barrierSection(scenario) {
   const kinds = { absent: 'There was no barrier: nothing proves that this is all.', quiet: 'It ended with a quiet period: what did not arrive may still have been on its way.', stated: 'The reader says that it is complete.' };
   return section('How completeness is proven', h('div', { class: 'card' },
     kinds[kind] && h('p', { class: 'quiet' }, kinds[kind]),
-    h('ol', { class: 'steps' }, steps.map((step) => h('li', { class: step.closed ? 'is-pass' : 'is-incomplete' },
+    h('ol', { class: 'steps', tabindex: '0' }, steps.map((step) => h('li', { class: step.closed ? 'is-pass' : 'is-incomplete' },
       icon(step.closed ? 'pass' : 'incomplete'),
       h('span', null, step.name, ' ', h('span', { class: 'status' }, `${step.closed ? 'closed' : 'open'}: ${step.status}`)),
       h('span', { class: 'quiet number' }, `${number(step.took_ms)} ms`))))));
 }
 
 function processSection(scenario, evidence) {
-  const words = { exit: 'ended cleanly: what did not arrive was not sent', marker: 'closed by a marker request', quiet: 'quiet: proves no absence', open: 'open' };
-  return section('Processes', h('div', { class: 'card' }, h('ol', { class: 'steps' }, evidence.times.processes.map((process) => {
+  const words = { exit: 'drained', marker: 'fenced by a marker request', quiet: 'quiet, which proves no absence', open: 'open' };
+  return section('Processes', h('div', { class: 'card' }, h('p', { class: 'quiet' }, 'Of a process that was drained or fenced, what did not arrive was not sent.'), h('ol', { class: 'steps', tabindex: '0' }, evidence.times.processes.map((process) => {
     const [fence, , why] = process.fence;
     const proves = fence === 'exit' || fence === 'marker';
     return h('li', { class: proves ? 'is-pass' : 'is-incomplete' }, icon(proves ? 'pass' : 'incomplete'),
-      h('span', null, h('strong', null, process.id), ' ', h('span', { class: 'status' }, `fence ${why ? `open: ${why}` : words[fence]}`)),
+      h('span', null, h('strong', null, process.id), ' ', h('span', { class: 'status' }, why ? `fence open: ${why}` : words[fence])),
       h('span', { class: 'quiet number' }, process.ready === null ? 'never ready' : `ready after ${duration(process.ready - process.started)}`));
   })), scenario.topics.map((topic) => h('p', { class: 'quiet' }, `${topic.topic}: ${number(topic.produced)} produced, ${number(topic.committed)} committed by ${topic.group}`))));
 }

@@ -18,14 +18,14 @@ function spanDetails(scenario, evidence, row, close) {
     target !== null ? spanLink(scenario, evidence, target) : `not captured: ${trace} ${span}`, evidence.pairs(set).length ? pairList(evidence.pairs(set)) : null));
   const linkers = evidence.linkedFrom(row).slice(0, 50).map((from) => h('li', null, spanLink(scenario, evidence, from)));
   const events = (evidence.eventsOf.get(row) || []).map(([name, set]) => h('li', null, h('strong', null, evidence.text(name) || '(no name)'), pairList(evidence.pairs(set))));
-  const findings = (evidence.findingsAt.get(row) || []).map((finding) => h('div', { class: `here is-${finding.severity}` },
-    h('div', null, badge(finding.severity), ' ', h('a', { class: 'rule', href: `#${finding.id}` }, finding.rule)), h('p', null, prose(finding.seen)), h('p', { class: 'quiet' }, 'required: ', prose(finding.required)),
+  const findings = (evidence.findingsAt.get(row) || []).map((finding) => h('div', { class: `here is-${finding.severity === 'error' ? 'fail' : finding.severity}` },
+    h('div', null, severityBadge(finding.severity), ' ', h('a', { class: 'rule', href: `#${finding.id}` }, finding.rule)), h('p', null, prose(finding.seen)), h('p', { class: 'quiet' }, 'required: ', prose(finding.required)),
     finding.tree ? drawing(finding.tree) : null));
   const expected = (evidence.placedAt.get(row) || []).map(([rule, subject, , what]) => h('div', { class: 'here is-fail' },
     h('div', null, icon('fail'), ' ', h('a', { class: 'rule', href: `#${address('r', rule)}` }, rule), ' expected under this span:'), h('code', null, what), h('p', { class: 'quiet' }, prose(subject))));
   return h('aside', { class: 'details card', aria: { label: 'Span' } },
     h('header', null,
-      h('div', { class: 'title' }, h('span', { class: 'family' }, evidence.kind(row)), status === 'error' ? badge('error') : h('span', { class: 'quiet' }, `status ${status}`), h('button', { class: 'close', type: 'button', on: { click: close } }, 'close')),
+      h('div', { class: 'title' }, h('span', { class: 'family' }, evidence.kind(row)), status === 'error' ? badge('status error', 'fail') : h('span', { class: 'quiet' }, `status ${status}`), h('button', { class: 'close', type: 'button', on: { click: close } }, 'close')),
       h('h2', null, evidence.name(row)),
       h('span', { class: 'quiet' }, `${evidence.service(row)}${process && process !== evidence.service(row) ? `, process ${process}` : ''}`),
       h('span', null, `${duration(spent)}${spent < 0 ? ': it ends before it starts' : ''}, at +${duration(evidence.start(row))}`),

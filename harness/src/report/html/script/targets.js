@@ -1,7 +1,7 @@
 // What a scraper is told to ask, and what answers.
 function targetsPanel(scenario, evidence) {
   const answered = (answer) => {
-    if (!answer) return [badge('fail'), 'could not be asked'];
+    if (!answer) return [badge('not asked', 'not-judged'), 'it could not be resolved to a port of the system'];
     const [status, type, samples, error] = answer;
     return samples !== null && !error ? [badge('pass'), `${number(samples)} samples, ${type ?? 'no content type'}`] : [badge('fail'), error || `HTTP ${status}`];
   };

@@ -26,18 +26,22 @@ function timeLine(scenario, evidence) {
   if (drive !== null) {
     lanes.push(lane('phases', '', [bar('phase phase-start', 0, drive, 'start'), bar('phase phase-drive', drive, barrier ?? last, 'drive'), barrier !== null ? bar('phase phase-barrier', barrier, last, 'barrier, then judge') : null]));
   }
-  for (const fault of evidence.times.faults) {
-    lanes.push(lane(fault.on, 'fault', bar('fault', fault.began, fault.ended ?? last, `${fault.on} ${fault.kind}${fault.ended === null ? ' to the end' : ''}`)));
+  for (const [on, faults] of groupedBy(evidence.times.faults, (fault) => fault.on)) {
+    lanes.push(lane(on, faults.length > 1 ? `${faults.length} faults` : 'fault', faults.map((fault) => bar('fault', fault.began, fault.ended ?? last, `${fault.kind}${fault.ended === null ? ' to the end' : ''}`))));
   }
   if (evidence.times.stimuli.length) lanes.push(lane('stimuli', number(evidence.times.stimuli.length), stimulusMarks(evidence, last, left)));
   if (evidence.times.effects.length) {
     lanes.push(lane('awaited', number(evidence.times.effects.length), evidence.times.effects.map((effect) => h('span', { class: `sign is-${effect.holds ? 'pass' : 'fail'}`, title: `${effect.name}: ${effect.holds ? 'there' : 'not there'}`, style: { left: left(effect.at) } }, effect.holds ? '✓' : '✕'))));
   }
-  for (const process of evidence.times.processes) lanes.push(lane(process.id, '', processMarks(process, last, left, bar)));
+  for (const instances of rowsOfInstances(evidence.times.processes, last)) {
+    const label = instances.length > 1 ? [instances[0].service, `${instances.length} instances`] : [instances[0].id, ''];
+    lanes.push(lane(...label, instances.map((process) => processMarks(process, last, left, bar))));
+  }
   if (evidence.times.scrapes.length) lanes.push(lane('scrapes', number(evidence.times.scrapes.length), evidence.times.scrapes.slice(0, 300).map(([process, at, stage, status]) => h('span', { class: `mark is-${status === 200 ? 'note' : 'fail'}`, title: `${process}, ${stage}: ${status ?? 'no answer'}`, style: { left: left(at) } }))));
   if (evidence.times.keys.length) lanes.push(lane('etcd keys', number(evidence.times.keys.length), evidence.times.keys.slice(0, 300).map((event) => h('span', { class: 'sign', title: `${event.key}: ${event.change}`, style: { left: left(event.at) } }, event.change === 'deleted' ? '−' : '+'))));
-  const axis = h('div', { class: 'axis', aria: { hidden: 'true' } }, h('span'), h('div', { class: 'ticks' }, ticks(0, last, 6).map((at) => h('span', { style: { left: left(at) } }, duration(at)))));
-  return h('div', { class: 'card time-line', role: 'group', aria: { label: 'Time line; the list of events below says the same in words' } }, lanes, axis);
+  const axis = h('div', { class: 'axis', aria: { hidden: 'true' } }, h('span'), h('div', { class: 'ticks' }, ticks(0, last, 6).map((at) => h('span', { style: { left: left(at) } }, moment(at)))));
+  const legend = h('p', { class: 'legend' }, '▲ ready, ▽ asked to end, ■ ended cleanly, ✕ ended otherwise; hatched: not ready. Awaited: ✓ there, ✕ not there.');
+  return h('div', { class: 'card time-line', role: 'group', aria: { label: 'Time line; the list of events below says the same in words' } }, lanes, axis, evidence.times.processes.length ? legend : null);
 }
 
 function stimulusMarks(evidence, last, left) {
@@ -60,7 +64,7 @@ const stimulusWords = (evidence, stimulus) => `${evidence.text(stimulus[1])} →
 function processMarks(process, last, left, bar) {
   const end = process.end?.at ?? last;
   const marks = [bar('process', process.started, end, '', { '--swatch': swatch(process.service) })];
-  const notReady = spansOf(process.ready_probes, process.ready, end);
+  const notReady = spansOf(process.ready_probes, process.ready);
   marks.push(bar('not-ready', process.started, process.ready ?? end, ''));
   for (const [from, to] of notReady) marks.push(bar('not-ready', from, to, ''));
   const sign = (at, text, what, tone) => h('span', { class: `sign ${tone}`, title: `${process.id} ${what} at ${duration(at)}`, style: { left: left(at) } }, text);
@@ -72,8 +76,18 @@ function processMarks(process, last, left, bar) {
   return marks;
 }
 
+/** Instances of one service share a lane where they do not overlap. */
+function rowsOfInstances(processes, last) {
+  const rows = [];
+  for (const process of processes) {
+    const free = rows.find((row) => row[0].service === process.service && (row.at(-1).end?.at ?? last) <= process.started);
+    if (free) free.push(process); else rows.push([process]);
+  }
+  return rows;
+}
+
 /** When readiness was false after it had been true. */
-function spansOf(changes, ready, end) {
+function spansOf(changes, ready) {
   const spans = [];
   let since = null;
   for (const [at, holds] of changes) {
@@ -81,7 +95,8 @@ function spansOf(changes, ready, end) {
     if (!holds && since === null) since = at;
     if (holds && since !== null) { spans.push([since, at]); since = null; }
   }
-  if (since !== null) spans.push([since, end]);
+  // Behind the last look nothing is known.
+  if (since !== null) spans.push([since, changes.at(-1)[0]]);
   return spans;
 }
 

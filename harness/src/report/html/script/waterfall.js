@@ -78,6 +78,7 @@ function traceRows(evidence, place) {
       const depth = evidence.spans.depth[row] - base + shift;
       rows.push({ row, depth, linked: viaLink && row === from, orphan: evidence.orphanOf.has(row) });
       for (const finding of evidence.findingsAt.get(row) || []) if (finding.severity !== 'note') rows.push({ row, depth, finding });
+      for (const target of expectedElsewhere(evidence, row, place)) rows.push({ row, depth, elsewhere: target });
       for (const [rule, subject, , what] of evidence.placedAt.get(row) || []) rows.push({ row, depth: depth + 1, ghost: what, rule, subject });
       for (const from of evidence.linkedFrom(row)) {
         if (seen.has(from) || evidence.traceNumber(from) === place || linked >= LINKED_ROWS_MAX) continue;
@@ -102,7 +103,7 @@ function waterfall(scenario, evidence, trace, rows, choose, selected) {
     let hidden = Infinity;
     seen = rows.filter((entry) => {
       if (entry.depth > hidden) return false;
-      hidden = !entry.finding && !entry.ghost && folded.has(entry.row) ? entry.depth : Infinity;
+      hidden = isSpan(entry) && folded.has(entry.row) ? entry.depth : Infinity;
       return true;
     });
   };
@@ -110,11 +111,12 @@ function waterfall(scenario, evidence, trace, rows, choose, selected) {
   const phone = matchMedia('(max-width: 760px)').matches;
   const list = longList({
     count: seen.length, kind: 'span-rows', role: 'tree', label: 'Spans of the trace', height: phone ? 38 : 28,
-    select: selected === null ? -1 : seen.findIndex((entry) => entry.row === selected && !entry.finding && !entry.ghost),
+    select: selected === null ? -1 : seen.findIndex((entry) => entry.row === selected && isSpan(entry)),
     row: (place) => {
       const entry = seen[place];
-      if (entry.finding) return noteRow(entry, `is-${entry.finding.severity}`, entry.finding.severity === 'error' ? 'fail' : entry.finding.severity, `${entry.finding.rule} ${entry.finding.seen}`, `#${entry.finding.id}`);
-      if (entry.ghost) return noteRow(entry, 'is-fail ghost', 'fail', `${entry.rule} expected here: ${entry.ghost}`, null);
+      if (entry.finding) return noteRow(entry, `is-${entry.finding.severity === 'error' ? 'fail' : entry.finding.severity}`, entry.finding.severity === 'error' ? 'fail' : entry.finding.severity, `${entry.finding.rule} ${entry.finding.seen}`, `#${entry.finding.id}`);
+      if (entry.ghost) return noteRow(entry, 'is-fail ghost', 'fail', `expected here: ${entry.ghost} (${entry.rule})`, null);
+      if (entry.elsewhere !== undefined) return elsewhereRow(scenario, evidence, entry);
       return spanRow(evidence, entry, start, length, parents, folded, fold);
     },
     open: (place) => choose(seen[place].row),
@@ -128,8 +130,25 @@ function waterfall(scenario, evidence, trace, rows, choose, selected) {
     else return;
     event.preventDefault();
   });
-  const axis = h('div', { class: 'head', aria: { hidden: 'true' } }, h('span', null, 'service, kind, name'), h('div', { class: 'ticks' }, ticks(0, length, 4).map((at) => h('span', { style: { left: `${at / length * 100}%` } }, duration(at)))));
+  const axis = h('div', { class: 'head', aria: { hidden: 'true' } }, h('span', null, 'span, service, kind'), h('div', { class: 'ticks' }, ticks(0, length, 4).map((at) => h('span', { style: { left: `${at / length * 100}%` } }, moment(at)))), h('span', { class: 'number' }, 'took'));
   return [axis, list.element];
+}
+
+const isSpan = (entry) => !entry.finding && !entry.ghost && entry.elsewhere === undefined;
+
+/** For a span that stands where it should not: the rows of other traces under which something of its name was expected. */
+function expectedElsewhere(evidence, row, place) {
+  if (!evidence.findingsAt.has(row)) return [];
+  const own = `${evidence.service(row)} ${evidence.kind(row)} ${evidence.name(row)}`;
+  const targets = new Set();
+  for (const [, , under, what] of evidence.placed) if (what === own && evidence.traceNumber(under) !== place) targets.add(under);
+  return [...targets].slice(0, 3);
+}
+
+function elsewhereRow(scenario, evidence, entry) {
+  const row = noteRow(entry, 'is-fail ghost', 'note', 'it was expected under ', null);
+  row.querySelector('.name').append(spanLink(scenario, evidence, entry.elsewhere));
+  return row;
 }
 
 function extent(evidence, rows) {
@@ -149,12 +168,12 @@ function spanRow(evidence, entry, start, length, parents, folded, fold) {
   const element = h('div', { class: `${failed ? 'is-failed' : ''}${entry.linked ? ' linked' : ''}`, aria: { level: depth + 1, label: `${service} ${evidence.kind(row)} ${evidence.name(row)}, ${duration(spent)}${failed ? ', status error' : ''}${entry.orphan ? ', parent not captured' : ''}` } },
     h('div', { class: 'what', style: { 'padding-left': `${Math.min(depth, 24) * .85}rem` } },
       parents.has(row) ? h('button', { class: 'twist', type: 'button', tabindex: '-1', aria: { label: isFolded ? 'unfold' : 'fold' }, on: { click: (event) => { event.stopPropagation(); fold(row, !isFolded); } } }, isFolded ? '▸' : '▾') : h('span', { class: 'twist' }),
-      h('i', { class: 'swatch', style: { '--swatch': swatch(service) } }), h('span', { class: 'service' }, service), h('span', { class: 'kind' }, evidence.kind(row)),
-      h('span', { class: 'name', title: evidence.name(row) }, evidence.name(row)),
+      h('i', { class: 'swatch', style: { '--swatch': swatch(service) } }), h('span', { class: 'name', title: evidence.name(row) }, evidence.name(row)),
+      h('span', { class: 'service' }, service), h('span', { class: 'kind' }, evidence.kind(row)),
       failed ? h('span', { class: 'bad' }, '! error') : null,
       entry.orphan ? h('span', { class: 'bad' }, 'parent not captured') : null),
-    h('div', { class: 'lane-bar', aria: { hidden: 'true' } }, h('i', { style: { left: `${left}%`, width: `${width}%`, '--swatch': swatch(service) } }),
-      h('small', { style: left + width > 78 ? { right: `${100 - left}%` } : { left: `${left + width}%` } }, duration(spent))));
+    h('div', { class: 'lane-bar', aria: { hidden: 'true' } }, h('i', { style: { left: `${left}%`, width: `${width}%`, '--swatch': swatch(service) } })),
+    h('span', { class: 'took number' }, duration(spent)));
   if (parents.has(row)) element.setAttribute('aria-expanded', String(!isFolded));
   return element;
 }
@@ -169,7 +188,8 @@ function outline(scenario, evidence, trace, rows) {
   const pad = (text, width) => text.padEnd(width, ' ');
   return h('pre', { class: 'outline' }, rows.map((entry) => {
     const indent = '  '.repeat(entry.depth);
-    if (entry.finding) return h('span', { class: `line found is-${entry.finding.severity}` }, `${indent}  ^ ${entry.finding.rule} ${entry.finding.severity}: ${entry.finding.seen}`);
+    if (entry.finding) return h('span', { class: `line found is-${entry.finding.severity === 'error' ? 'fail' : entry.finding.severity}` }, `${indent}  ^ ${entry.finding.rule} ${entry.finding.severity}: ${entry.finding.seen}`);
+    if (entry.elsewhere !== undefined) return h('span', { class: 'line found is-fail' }, `${indent}  ^ it was expected under ${evidence.service(entry.elsewhere)} ${evidence.name(entry.elsewhere)}`);
     if (entry.ghost) return h('span', { class: 'line wanted' }, `${indent}- ${entry.ghost}  expected here (${entry.rule})`);
     const { row } = entry;
     const head = pad(`${indent}${entry.linked ? '⇢ ' : ''}${entry.orphan ? '(parent not captured) ' : ''}${evidence.service(row)}`, 30);
