@@ -4,6 +4,7 @@
 //! prefix; one that stops, kills, pauses or empties a backend takes one of its own ([`Backends::own_etcd`] and so on).
 
 mod cache;
+mod container;
 pub mod doctor;
 mod error;
 mod etcd;
@@ -18,6 +19,7 @@ mod server;
 
 use std::{sync::Arc, time::Duration};
 
+pub(crate) use container::keeper as container_keeper;
 pub use error::StartError;
 pub use etcd::{CallAddress, Etcd, EtcdClientError, KeyValue, KeyWatch, Range};
 pub use kafka::{Kafka, KafkaClientError};
@@ -47,7 +49,7 @@ pub struct Backends {
 pub struct BackendReport {
     /// `etcd`, `postgres`, `kafka`.
     pub name: &'static str,
-    /// `embedded`, `local`, `external`.
+    /// `embedded`, `local`, `containers`, `external`.
     pub provider: &'static str,
     pub version: String,
     /// From the decision to start it until it served, in milliseconds.

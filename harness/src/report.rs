@@ -190,7 +190,7 @@ impl Totals {
 pub struct BackendReport {
     /// `etcd`, `postgres`, `kafka`.
     pub name: String,
-    /// `embedded`, `local`, `external`.
+    /// `embedded`, `local`, `containers`, `external`.
     pub provider: String,
     pub version: String,
     pub ready_ms: u64,

@@ -17,7 +17,7 @@ use std::sync::Arc;
 pub use run_directory::{RunDirectory, workspace};
 pub use run_id::RunId;
 
-use owner::Owner;
+pub(crate) use owner::Owner;
 
 /// What the name of every work directory begins with.
 const PREFIX: &str = "probity-";

@@ -1,4 +1,5 @@
-//! Kafka as services and the harness see it: the same tests on the mock and, where its jars are, on Apache Kafka.
+//! Kafka as services and the harness see it: the same tests on the mock and, where they are, on Apache Kafka
+//! and on its image.
 
 use std::{
     future::Future,
@@ -8,7 +9,7 @@ use std::{
 
 use libtest_mimic::{Arguments, Failed, Trial};
 use probity::{
-    backend::{Action, ActionError, Kafka, Provider, doctor},
+    backend::{Action, ActionError, Kafka, Kind, Provider, doctor},
     process,
     proxy::Fault,
     workdir::{RunId, Workdir},
@@ -57,7 +58,14 @@ fn main() {
         .iter()
         .chain(&APACHE_CLAIMS)
         .map(|claim| trial("apache", Provider::Local, *claim).with_ignored_flag(missing.is_some()));
-    libtest_mimic::run(&arguments, mock.chain(apache).collect()).exit();
+    let uncontained = doctor::container_is_here(Kind::Kafka).err();
+    if let Some(reason) = &uncontained {
+        eprintln!("tests on Apache Kafka in a container are ignored: {reason}; see ci/setup-images");
+    }
+    let container = CLAIMS.iter().chain(&APACHE_CLAIMS).map(|claim| {
+        trial("container", Provider::Containers(None), *claim).with_ignored_flag(uncontained.is_some())
+    });
+    libtest_mimic::run(&arguments, mock.chain(apache).chain(container).collect()).exit();
 }
 
 fn trial(on: &'static str, provider: Provider, (name, claim): (&str, Claim)) -> Trial {

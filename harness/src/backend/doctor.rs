@@ -3,6 +3,7 @@
 use std::env;
 
 use super::{
+    container::{EngineError, Survey},
     kafka::{Apache, Missing},
     postgres::Programs,
     selection::{Kind, Provider},
@@ -14,7 +15,7 @@ use crate::process;
 pub struct Fact {
     /// `etcd`, `postgres`, `kafka`.
     pub backend: &'static str,
-    /// `embedded`, `local`.
+    /// `embedded`, `local`, `containers`.
     pub provider: &'static str,
     pub serves: bool,
     /// What would serve (`/usr/bin/etcd`), or what is missing.
@@ -23,14 +24,30 @@ pub struct Fact {
     pub remedy: Option<String>,
 }
 
-/// All providers of all backends on this machine.
+/// All providers of all backends on this machine. An engine that does not answer costs five seconds.
 pub fn facts() -> Vec<Fact> {
-    let providers = [Provider::Embedded, Provider::Local];
-    Kind::ALL.iter().flat_map(|kind| providers.iter().map(|provider| fact(*kind, provider))).collect()
+    let survey = Survey::take();
+    let providers = [Provider::Embedded, Provider::Local, Provider::Containers(None)];
+    let of = |kind| providers.iter().map(move |provider| (kind, provider));
+    Kind::ALL.into_iter().flat_map(of).map(|(kind, provider)| fact(kind, provider, &survey)).collect()
 }
 
-fn fact(kind: Kind, provider: &Provider) -> Fact {
+/// Whether a backend can be had in a container here without pulling anything; the reason when not. For tests.
+///
+/// # Errors
+/// What is missing.
+pub fn container_is_here(kind: Kind) -> Result<(), String> {
+    let survey = Survey::take().map_err(|error| error.to_string())?;
+    match survey.image(kind) {
+        Some((_, true)) => Ok(()),
+        Some((image, false)) => Err(format!("the image {image} is not on this machine")),
+        None => Err(format!("there is no image for {kind}")),
+    }
+}
+
+fn fact(kind: Kind, provider: &Provider, survey: &Result<Survey, EngineError>) -> Fact {
     let found = match (kind, provider) {
+        (_, Provider::Containers(_)) => container(kind, survey),
         (Kind::Etcd, Provider::Embedded) => embedded_etcd(),
         (Kind::Etcd, _) => program("etcd"),
         (Kind::Postgres, _) => postgres(),
@@ -40,9 +57,20 @@ fn fact(kind: Kind, provider: &Provider) -> Fact {
         (Kind::Kafka, _) => apache(),
     };
     let serves = found.is_ok();
-    let remedy = if serves { None } else { remedy(kind, provider) };
+    let remedy = match (provider, survey) {
+        _ if serves => None,
+        (Provider::Containers(_), Err(error)) => Some(error.hint()),
+        _ => remedy(kind, provider),
+    };
     let (Ok(what) | Err(what)) = found;
     Fact { backend: kind.name(), provider: provider.name(), serves, what, remedy }
+}
+
+fn container(kind: Kind, survey: &Result<Survey, EngineError>) -> Result<String, String> {
+    let survey = survey.as_ref().map_err(ToString::to_string)?;
+    let (image, here) = survey.image(kind).unwrap_or_default();
+    let pulled = if here { "" } else { ", which must be pulled" };
+    Ok(format!("{image} on Docker {}{pulled}", survey.version))
 }
 
 fn embedded_etcd() -> Result<String, String> {
@@ -79,6 +107,8 @@ pub(crate) fn remedy(kind: Kind, provider: &Provider) -> Option<String> {
     let installer = Installer::of_this_machine();
     let text = match (kind, provider) {
         (_, Provider::External(_)) => return Some("is it running, and is its address right?".to_owned()),
+        // What went wrong there knows what to do itself.
+        (_, Provider::Containers(_)) => return None,
         (Kind::Etcd, Provider::Embedded) => "use --backends etcd=local with an etcd on PATH".to_owned(),
         (Kind::Etcd, Provider::Local) => installer.install("etcd-server", "etcd", "etcd"),
         (Kind::Postgres, _) => {
@@ -142,10 +172,13 @@ mod tests {
         let expected = [
             "etcd=embedded",
             "etcd=local",
+            "etcd=containers",
             "postgres=embedded",
             "postgres=local",
+            "postgres=containers",
             "kafka=embedded",
             "kafka=local",
+            "kafka=containers",
         ];
         assert_eq!(names, expected);
         for fact in &facts {

@@ -3,6 +3,7 @@
 use std::error::Error;
 
 use super::{
+    container::HostError,
     doctor,
     selection::{Kind, Provider},
 };
@@ -13,7 +14,7 @@ use crate::process;
 #[error("{kind} ({provider}) could not be started: {reason}")]
 pub struct StartError {
     pub kind: Kind,
-    /// `embedded`, `local` or `external`.
+    /// `embedded`, `local`, `containers` or `external`.
     pub provider: &'static str,
     /// What was seen, with the last lines of the program's log.
     pub reason: String,
@@ -31,6 +32,15 @@ impl StartError {
         let hint = match &error {
             process::StartError::Spawn { .. } => doctor::remedy(kind, provider).or_else(|| error.hint()),
             _ => error.hint(),
+        };
+        StartError { kind, provider: provider.name(), reason: error.to_string(), hint }
+    }
+
+    /// There is no engine, no image, or nobody to keep the containers.
+    pub(crate) fn container(kind: Kind, provider: &Provider, error: HostError) -> StartError {
+        let hint = match &error {
+            HostError::Engine(error) => Some(error.hint()),
+            HostError::Keeper(error) => error.hint(),
         };
         StartError { kind, provider: provider.name(), reason: error.to_string(), hint }
     }

@@ -1,9 +1,11 @@
-//! etcd: the real server, from inside Probity (embedded), from PATH (local), or one that runs elsewhere (external).
+//! etcd: the real server, from inside Probity (embedded), from PATH (local), in a container, or one that
+//! runs elsewhere (external).
 //!
 //! Its address is a proxy's and never changes. What the harness itself asks goes past the proxy, so that a fault between
 //! etcd and the services does not blind the evidence.
 
 mod client;
+mod container;
 mod program;
 mod watch;
 
@@ -17,10 +19,12 @@ pub use client::{EtcdClientError, KeyValue, Range};
 pub use watch::{CallAddress, KeyWatch};
 
 use client::EtcdClient;
+use container::EtcdContainer;
 use program::EtcdProgram;
 
 use super::{
     cache::Cache,
+    container::{Hosted, Own, image},
     error::StartError,
     selection::{Kind, Provider},
     server::{Action, ActionError, Server},
@@ -39,7 +43,7 @@ pub struct Etcd {
 }
 
 enum Host {
-    Own(Box<Server<EtcdProgram>>),
+    Own(Box<Server<Own<EtcdProgram, EtcdContainer>>>),
     External { proxies: Vec<Proxy>, endpoints: Vec<String> },
 }
 
@@ -51,20 +55,36 @@ impl Etcd {
             return Etcd::external(endpoints, provider).await;
         }
         let workdir = workdir.child("etcd").map_err(|error| failed(&error))?;
+        let proxy = Proxy::bind().await.map_err(|error| failed(&error))?;
+        if let Provider::Containers(chosen) = provider {
+            let recipe = EtcdContainer { advertised: proxy.address() };
+            let image = image::of(Kind::Etcd, chosen.as_deref());
+            let hosted = Hosted::reserve(recipe, image, &workdir).await;
+            let hosted = hosted.map_err(|error| StartError::container(Kind::Etcd, provider, error))?;
+            return Ok(Etcd::of(provider, Own::Container(Box::new(hosted)), workdir, proxy));
+        }
         let executable = match provider {
             Provider::Embedded => {
                 program::embedded(Cache::open().ok().as_ref(), &workdir).map_err(|error| failed(&error))?
             }
             _ => "etcd".into(),
         };
-        Etcd::of(provider, Program::new(executable), workdir).await
+        Ok(Etcd::of_program(provider, Program::new(executable), workdir, proxy))
     }
 
-    async fn of(provider: &Provider, program: Program, workdir: Workdir) -> Result<Etcd, StartError> {
-        let proxy = Proxy::bind().await.map_err(|error| StartError::ours(Kind::Etcd, provider, &error))?;
+    fn of_program(provider: &Provider, program: Program, workdir: Workdir, proxy: Proxy) -> Etcd {
         let launch = EtcdProgram::new(program, proxy.address());
+        Etcd::of(provider, Own::Program(launch), workdir, proxy)
+    }
+
+    fn of(
+        provider: &Provider,
+        launch: Own<EtcdProgram, EtcdContainer>,
+        workdir: Workdir,
+        proxy: Proxy,
+    ) -> Etcd {
         let host = Host::Own(Box::new(Server::new(Kind::Etcd, launch, workdir, proxy)));
-        Ok(Etcd { provider: provider.clone(), host, version: OnceLock::new() })
+        Etcd { provider: provider.clone(), host, version: OnceLock::new() }
     }
 
     async fn external(endpoints: &str, provider: &Provider) -> Result<Etcd, StartError> {
@@ -130,7 +150,7 @@ impl Etcd {
     /// Ends it at once: for the end of a run or scenario.
     pub async fn finish(&self) {
         if let Host::Own(server) = &self.host {
-            server.end(None).await;
+            server.finish(None).await;
         }
     }
 

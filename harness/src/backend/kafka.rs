@@ -1,9 +1,11 @@
-//! Kafka: librdkafka's mock cluster (embedded), Apache Kafka in KRaft mode (local), or one that runs elsewhere (external).
+//! Kafka: librdkafka's mock cluster (embedded), Apache Kafka in KRaft mode (local, or in a container), or one
+//! that runs elsewhere (external).
 //!
 //! What services are given never changes. The mock advertises its own port, so for it the proxy is only where clients
 //! start; Apache Kafka advertises the proxy, and has a second listener for the harness, past all faults.
 
 mod client;
+mod container;
 mod jars;
 mod mock;
 mod program;
@@ -20,10 +22,12 @@ pub(super) use jars::{HOME_VARIABLE, JARS_VARIABLE};
 pub(crate) use jars::{Apache, Missing};
 
 use client::KafkaClient;
+use container::KafkaContainer;
 use mock::Mock;
 use program::KafkaProgram;
 
 use super::{
+    container::{Hosted, Own, image},
     error::StartError,
     kafka_mock::Command,
     selection::{Kind, Provider},
@@ -51,7 +55,7 @@ pub struct Kafka {
 
 enum Host {
     Mock(Box<Mock>),
-    Own(Box<Server<KafkaProgram>>),
+    Own(Box<Server<Own<KafkaProgram, KafkaContainer>>>),
     External(String),
 }
 
@@ -69,7 +73,17 @@ impl Kafka {
                 let apache = Apache::find().map_err(|error| failed(&error))?;
                 let workdir = workdir.child("kafka").map_err(|error| failed(&error))?;
                 let proxy = Proxy::bind().await.map_err(|error| failed(&error))?;
-                let launch = KafkaProgram::new(apache, proxy.address());
+                let launch = Own::Program(KafkaProgram::new(apache, proxy.address()));
+                Host::Own(Box::new(Server::new(Kind::Kafka, launch, workdir, proxy)))
+            }
+            Provider::Containers(chosen) => {
+                let proxy = Proxy::bind().await.map_err(|error| failed(&error))?;
+                let recipe = KafkaContainer::new(proxy.address()).await.map_err(|error| failed(&error))?;
+                let image = image::of(Kind::Kafka, chosen.as_deref());
+                let hosted = Hosted::reserve(recipe, image, workdir).await;
+                let hosted = hosted.map_err(|error| StartError::container(Kind::Kafka, provider, error))?;
+                let launch = Own::Container(Box::new(hosted));
+                let workdir = workdir.child("kafka").map_err(|error| failed(&error))?;
                 Host::Own(Box::new(Server::new(Kind::Kafka, launch, workdir, proxy)))
             }
         };
@@ -90,7 +104,11 @@ impl Kafka {
         }
         _ = self.version.set(match &self.host {
             Host::Mock(_) => format!("librdkafka {}", rdkafka::util::get_rdkafka_version().1),
-            Host::Own(server) => server.launch.apache().version.clone(),
+            Host::Own(server) => match &server.launch {
+                Own::Program(program) => program.apache().version.clone(),
+                // It does not say its version to clients.
+                Own::Container(hosted) => hosted.image().to_owned(),
+            },
             Host::External(_) => "unknown".to_owned(),
         });
         Ok(began.elapsed())
@@ -163,9 +181,13 @@ impl Kafka {
         match &self.host {
             Host::Mock(mock) => mock.finish().await,
             Host::Own(server) => {
-                let grace = server.launch.archives_classes().then_some(storage::ARCHIVE_LIMIT);
-                if server.end(grace).await {
-                    server.launch.keep_archive(&server.workdir);
+                let Own::Program(program) = &server.launch else {
+                    server.finish(None).await;
+                    return;
+                };
+                let grace = program.archives_classes().then_some(storage::ARCHIVE_LIMIT);
+                if server.finish(grace).await {
+                    program.keep_archive(&server.workdir);
                 }
             }
             Host::External(_) => {}
@@ -175,9 +197,10 @@ impl Kafka {
     async fn client(&self) -> Result<KafkaClient, KafkaClientError> {
         let address = match &self.host {
             Host::Mock(mock) => mock.address().await,
-            Host::Own(server) => {
-                server.target().borrow().as_ref().and_then(|_| server.launch.harness_address())
-            }
+            Host::Own(server) => server.target().borrow().as_ref().and_then(|_| match &server.launch {
+                Own::Program(program) => program.harness_address(),
+                Own::Container(hosted) => Some(hosted.recipe.harness_address()),
+            }),
             Host::External(brokers) => Some(brokers.clone()),
         };
         let address = address.ok_or(KafkaClientError::Away)?;

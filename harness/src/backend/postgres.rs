@@ -1,8 +1,10 @@
-//! Postgres: the server of this machine or a downloaded one (embedded and local), or one that runs elsewhere (external).
+//! Postgres: the server of this machine or a downloaded one (embedded and local), in a container, or one that
+//! runs elsewhere (external).
 //!
-//! It listens on a Unix socket only; services reach it by TCP through a proxy whose address never changes. What the
+//! On this machine it listens on a Unix socket only; services reach it by TCP through a proxy whose address never changes. What the
 //! harness itself asks goes past the proxy. Nothing is durable, and it never runs as root, which it refuses.
 
+mod container;
 #[cfg(feature = "postgres-download")]
 mod download;
 mod external;
@@ -25,11 +27,13 @@ pub(super) use programs::VARIABLE as PROGRAMS_VARIABLE;
 
 pub(crate) use programs::Programs;
 
+use container::PostgresContainer;
 use external::External;
 use program::{PostgresProgram, SUPERUSER};
 
 use super::{
     cache::Cache,
+    container::{Hosted, Own, image},
     error::StartError,
     selection::{Kind, Provider},
     server::{Action, ActionError, Server},
@@ -51,7 +55,7 @@ pub struct Postgres {
 }
 
 enum Host {
-    Own(Box<Server<PostgresProgram>>),
+    Own(Box<Server<Own<PostgresProgram, PostgresContainer>>>),
     External(Box<External>),
 }
 
@@ -88,10 +92,21 @@ impl Postgres {
             let external = External::connect(url).await.map_err(|error| failed(&error))?;
             return Ok(Postgres::of(provider, Host::External(Box::new(external))));
         }
-        let programs = obtain(provider, progress).await?;
-        let workdir = workdir.child("postgres").map_err(|error| failed(&error))?;
-        let launch =
-            PostgresProgram::new(programs, Cache::open().ok(), &workdir).map_err(|error| failed(&error))?;
+        let (launch, workdir) = match provider {
+            Provider::Containers(chosen) => {
+                let image = image::of(Kind::Postgres, chosen.as_deref());
+                let hosted = Hosted::reserve(PostgresContainer, image, workdir).await;
+                let hosted =
+                    hosted.map_err(|error| StartError::container(Kind::Postgres, provider, error))?;
+                (Own::Container(Box::new(hosted)), workdir.child("postgres").map_err(|error| failed(&error))?)
+            }
+            _ => {
+                let programs = obtain(provider, progress).await?;
+                let workdir = workdir.child("postgres").map_err(|error| failed(&error))?;
+                let program = PostgresProgram::new(programs, Cache::open().ok(), &workdir);
+                (Own::Program(program.map_err(|error| failed(&error))?), workdir)
+            }
+        };
         let proxy = Proxy::bind().await.map_err(|error| failed(&error))?;
         let server = Server::new(Kind::Postgres, launch, workdir, proxy);
         Ok(Postgres::of(provider, Host::Own(Box::new(server))))
@@ -214,7 +229,10 @@ impl Postgres {
 
     async fn connect(&self, database: &str) -> Result<Client, PostgresError> {
         let mut config = match &self.host {
-            Host::Own(server) => server.launch.config(),
+            Host::Own(server) => match &server.launch {
+                Own::Program(program) => program.config(),
+                Own::Container(hosted) => container::config(hosted.address(0).ok_or(PostgresError::Away)?),
+            },
             Host::External(external) => external.config(),
         };
         if matches!(self.host, Host::Own(_)) || database != "postgres" {
@@ -260,7 +278,7 @@ impl Postgres {
     /// Ends it for good: for the end of a run or scenario. On one that runs elsewhere, our databases go.
     pub async fn finish(&self) {
         match &self.host {
-            Host::Own(server) => drop(server.end(Some(Duration::from_secs(5))).await),
+            Host::Own(server) => drop(server.finish(Some(Duration::from_secs(5))).await),
             Host::External(_) => {
                 for name in self.names() {
                     _ = self.drop_database(&name).await;

@@ -7,6 +7,7 @@ use std::fmt;
 
 use thiserror::Error;
 
+use super::container::image;
 use crate::nearest::nearest;
 
 /// The variable with the syntax of `--backends`; it serves `cargo test`.
@@ -47,16 +48,19 @@ pub enum Provider {
     Embedded,
     /// The programs of this machine.
     Local,
+    /// The official images, or this one, on a Docker engine.
+    Containers(Option<String>),
     /// One that runs already: etcd endpoints, a Postgres URL, Kafka brokers.
     External(String),
 }
 
 impl Provider {
-    /// `embedded`, `local` or `external`. Never the address, which may hold a password.
+    /// `embedded`, `local`, `containers` or `external`. Never the address, which may hold a password.
     pub const fn name(&self) -> &'static str {
         match self {
             Provider::Embedded => "embedded",
             Provider::Local => "local",
+            Provider::Containers(_) => "containers",
             Provider::External(_) => "external",
         }
     }
@@ -79,8 +83,10 @@ pub struct Selection {
 /// Why a selection could not be read. Wrong input: exit 2.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum SelectionError {
-    #[error("containers are not in this version: use embedded, local or external")]
-    Containers,
+    #[error("an image is one backend's, as in etcd=containers:IMAGE")]
+    ImageOfAll,
+    #[error("`{0}` is no name of an image, as in etcd=containers:my/etcd:v3")]
+    Image(String),
     #[error("unknown provider `{name}`{}", did_you_mean(nearest))]
     UnknownProvider { name: String, nearest: Option<&'static str> },
     #[error("unknown backend `{name}`{}", did_you_mean(nearest))]
@@ -210,9 +216,14 @@ fn provider(kind: Option<Kind>, value: &str) -> Result<Provider, SelectionError>
             (Some(kind), Some(address)) if !address.is_empty() => external(kind, address),
             _ => Err(SelectionError::NoAddress(kind)),
         },
-        ("containers", _) => Err(SelectionError::Containers),
+        ("containers", None) => Ok(Provider::Containers(None)),
+        ("containers", Some(image)) => match kind {
+            Some(_) if image::is_name(image) => Ok(Provider::Containers(Some(image.to_owned()))),
+            Some(_) => Err(SelectionError::Image(shortened(image))),
+            None => Err(SelectionError::ImageOfAll),
+        },
         _ => {
-            let nearest = nearest(word, ["embedded", "local", "external"]);
+            let nearest = nearest(word, ["embedded", "local", "containers", "external"]);
             Err(SelectionError::UnknownProvider { name: shortened(word), nearest })
         }
     }
@@ -270,7 +281,8 @@ mod tests {
 
     #[test]
     fn a_selection_reads_as_it_is_written() {
-        use Provider::{Embedded, Local};
+        use Provider::{Containers, Embedded, Local};
+        let image = |name: &str| Containers(Some(name.to_owned()));
         let url = "postgres://me:a%2Cb@one:5432,two:5432/db?application_name=x";
         let table = [
             ("", [Embedded, Embedded, Embedded]),
@@ -278,6 +290,12 @@ mod tests {
             ("embedded", [Embedded, Embedded, Embedded]),
             ("local", [Local, Local, Local]),
             ("local,kafka=embedded", [Local, Local, Embedded]),
+            ("containers", [Containers(None), Containers(None), Containers(None)]),
+            ("kafka=containers,etcd=local", [Local, Embedded, Containers(None)]),
+            (
+                "containers,etcd=containers:localhost:5000/etcd:v3,kafka=containers:k@sha256:ab",
+                [image("localhost:5000/etcd:v3"), Containers(None), image("k@sha256:ab")],
+            ),
             ("kafka=local, etcd = embedded", [Embedded, Embedded, Local]),
             ("kafka=external:a:9092,b:9093,etcd=local", [Local, Embedded, external("a:9092,b:9093")]),
             (&format!("postgres=external:{url},etcd=local"), [Local, external(url), Embedded]),
@@ -294,8 +312,10 @@ mod tests {
     #[test]
     fn a_wrong_selection_says_what_is_wrong_and_what_was_meant() {
         let table = [
-            ("containers", "containers are not in this version: use embedded, local or external"),
-            ("kafka=containers", "containers are not in this version: use embedded, local or external"),
+            ("containers:postgres:17", "an image is one backend's, as in etcd=containers:IMAGE"),
+            ("etcd=containers:", "`` is no name of an image, as in etcd=containers:my/etcd:v3"),
+            ("etcd=containers:a b", "`a b` is no name of an image, as in etcd=containers:my/etcd:v3"),
+            ("container", "unknown provider `container`: did you mean `containers`?"),
             ("lokal", "unknown provider `lokal`: did you mean `local`?"),
             ("kafka=docker", "unknown provider `docker`"),
             ("kafak=local", "unknown backend `kafak`: did you mean `kafka`?"),

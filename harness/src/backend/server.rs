@@ -2,12 +2,18 @@
 //!
 //! What differs between backends is a [`Launch`]; what happens to them is an [`Action`].
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use thiserror::Error;
 use tokio::sync::{Mutex, watch};
 
-use super::selection::{Kind, Provider};
+use super::{
+    container::Container,
+    selection::{Kind, Provider},
+};
 use crate::{
     process::{self, Process, Signal},
     proxy::{Fault, Proxy, Target},
@@ -99,10 +105,69 @@ pub(crate) trait Launch {
     const GOODBYE: Option<Signal> = None;
 
     /// Starts the program and waits until it serves; says where.
-    async fn launch(&self, workdir: &Workdir) -> Result<(Process, Target), process::StartError>;
+    async fn launch(&self, workdir: &Workdir) -> Result<(Running, Target), process::StartError>;
 
     /// Removes what the program has stored. It does not run at that time.
-    fn empty(&self, workdir: &Workdir) -> std::io::Result<()>;
+    async fn empty(&self, workdir: &Workdir) -> std::io::Result<()>;
+
+    /// Gives back what is not in the work directory. It does not run at that time, and will not again.
+    async fn discard(&self) {}
+}
+
+/// A program that runs, as a process of this machine or in a container.
+#[derive(Debug)]
+pub(crate) enum Running {
+    Process(Process),
+    Container(Arc<Container>),
+}
+
+impl Running {
+    async fn is_there(&self) -> bool {
+        match self {
+            Running::Process(process) => process.exit().is_none(),
+            Running::Container(container) => container.is_running().await,
+        }
+    }
+
+    /// `goodbye` is for a program; an image has its own.
+    async fn stop(&self, goodbye: Option<Signal>, grace: Duration) -> Result<(), String> {
+        match self {
+            Running::Process(process) => {
+                goodbye.map(|goodbye| process.signal(goodbye));
+                process.stop(grace).await;
+                Ok(())
+            }
+            Running::Container(container) => container.stop(grace).await.map_err(|error| error.to_string()),
+        }
+    }
+
+    async fn kill(&self) -> Result<(), String> {
+        match self {
+            Running::Process(process) => {
+                process.kill().await;
+                Ok(())
+            }
+            Running::Container(container) => container.kill().await.map_err(|error| error.to_string()),
+        }
+    }
+
+    async fn pause(&self) -> Result<(), String> {
+        match self {
+            Running::Process(process) => process.pause().then_some(()).ok_or_else(away),
+            Running::Container(container) => container.pause().await.map_err(|error| error.to_string()),
+        }
+    }
+
+    async fn resume(&self) -> Result<(), String> {
+        match self {
+            Running::Process(process) => process.resume().then_some(()).ok_or_else(away),
+            Running::Container(container) => container.resume().await.map_err(|error| error.to_string()),
+        }
+    }
+}
+
+fn away() -> String {
+    "it does not run".to_owned()
 }
 
 /// A program and its proxy. Made without being started: its address is known from the beginning.
@@ -112,14 +177,14 @@ pub(crate) struct Server<L> {
     pub(crate) launch: L,
     pub(crate) workdir: Workdir,
     pub(crate) proxy: Proxy,
-    process: Mutex<Option<Process>>,
+    running: Mutex<Option<Running>>,
     /// Where the program itself listens; `None` while it does not run.
     target: watch::Sender<Option<Target>>,
 }
 
 impl<L: Launch> Server<L> {
     pub(crate) fn new(kind: Kind, launch: L, workdir: Workdir, proxy: Proxy) -> Server<L> {
-        Server { kind, launch, workdir, proxy, process: Mutex::new(None), target: watch::Sender::new(None) }
+        Server { kind, launch, workdir, proxy, running: Mutex::new(None), target: watch::Sender::new(None) }
     }
 
     /// Starts the program, opens the proxy, and says how long it took. Does nothing to one that runs.
@@ -132,14 +197,16 @@ impl<L: Launch> Server<L> {
         &self,
         prepare: impl AsyncFnOnce(&Target) -> Result<(), process::StartError>,
     ) -> Result<Duration, process::StartError> {
-        let mut process = self.process.lock().await;
-        if process.as_ref().is_some_and(|process| process.exit().is_none()) {
+        let mut running = self.running.lock().await;
+        if let Some(running) = &*running
+            && running.is_there().await
+        {
             return Ok(Duration::ZERO);
         }
         let began = Instant::now();
         let (started, target) = self.launch.launch(&self.workdir).await?;
         prepare(&target).await?;
-        *process = Some(started);
+        *running = Some(started);
         match &target {
             Target::Tcp(address) => self.proxy.set_target(Some(*address)),
             Target::Unix(path) => self.proxy.set_unix_target(path),
@@ -160,23 +227,27 @@ impl<L: Launch> Server<L> {
         start: impl AsyncFnOnce() -> Result<(), process::StartError>,
     ) -> Result<(), ActionError> {
         let failed = |reason: String| ActionError::Failed { kind: self.kind, action: action.name(), reason };
-        let is_done = match action {
-            Action::Start => true,
+        let done = match action {
+            Action::Start => Ok(()),
             Action::Stop | Action::Restart => self.end(Some(L::GRACE)).await,
             // What it holds is thrown away: nothing is gained by waiting for its clients.
             Action::Kill | Action::RestartEmpty => self.end(None).await,
-            Action::Pause => self.process.lock().await.as_ref().is_some_and(Process::pause),
-            Action::Resume => self.process.lock().await.as_ref().is_some_and(Process::resume),
+            Action::Pause => match &*self.running.lock().await {
+                Some(running) => running.pause().await,
+                None => Err(away()),
+            },
+            Action::Resume => match &*self.running.lock().await {
+                Some(running) => running.resume().await,
+                None => Err(away()),
+            },
             Action::Network(fault) => {
                 self.proxy.set_fault(fault).await;
-                true
+                Ok(())
             }
         };
-        if !is_done {
-            return Err(failed("it does not run".to_owned()));
-        }
+        done.map_err(failed)?;
         if action == Action::RestartEmpty {
-            self.launch.empty(&self.workdir).map_err(|error| failed(error.to_string()))?;
+            self.launch.empty(&self.workdir).await.map_err(|error| failed(error.to_string()))?;
         }
         match action {
             Action::Start | Action::Restart | Action::RestartEmpty => {
@@ -186,20 +257,27 @@ impl<L: Launch> Server<L> {
         }
     }
 
-    /// Ends the process and closes the proxy; without a grace by SIGKILL. Says whether there was one.
-    pub(crate) async fn end(&self, grace: Option<Duration>) -> bool {
-        let Some(process) = self.process.lock().await.take() else { return false };
+    /// Ends the program and closes the proxy; without a grace by SIGKILL.
+    ///
+    /// # Errors
+    /// When it does not run, and when its engine did not obey.
+    pub(crate) async fn end(&self, grace: Option<Duration>) -> Result<(), String> {
+        let running = self.running.lock().await.take().ok_or_else(away)?;
         // First the program's own goodbye to its clients, then the refusal of new ones.
-        match grace {
-            Some(grace) => {
-                L::GOODBYE.map(|goodbye| process.signal(goodbye));
-                process.stop(grace).await
-            }
-            None => process.kill().await,
+        let ended = match grace {
+            Some(grace) => running.stop(L::GOODBYE, grace).await,
+            None => running.kill().await,
         };
         self.proxy.set_target(None);
         self.target.send_replace(None);
-        true
+        ended
+    }
+
+    /// Ends it for good; says whether it ran.
+    pub(crate) async fn finish(&self, grace: Option<Duration>) -> bool {
+        let ended = self.end(grace).await;
+        self.launch.discard().await;
+        ended.is_ok()
     }
 }
 

@@ -79,7 +79,7 @@ pub(super) struct DefectsArguments {
 /// What commands that start backends have in common.
 #[derive(Args)]
 pub(super) struct SuiteArguments {
-    /// Who provides the backends: `embedded`, `local`, or one by one: `kafka=local,postgres=external:URL`.
+    /// Who provides the backends: `embedded`, `local`, `containers`, or one by one: `kafka=local,postgres=external:URL`.
     #[arg(long, value_name = "PROVIDERS")]
     pub(super) backends: Option<String>,
     /// Save the evidence here instead of in target/probity.

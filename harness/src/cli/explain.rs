@@ -25,6 +25,7 @@ macro_rules! topic {
 
 static TOPICS: &[Topic] = &[
     topic!("barrier", "how completeness is proven, and what cannot be judged without it"),
+    topic!("containers", "backends from images: which, what is left behind, what goes wrong"),
     topic!("evidence", "what is saved, where, and how other tools read it"),
     topic!("exec", "judging any program, and what to do when nothing arrives"),
     topic!("exit-codes", "what 0, 1, 2 and 3 mean"),

@@ -1,4 +1,5 @@
-//! Subcommands that no person types: this library starts its own binary again to serve as supervisor or mock broker.
+//! Subcommands that no person types: this library starts its own binary again to serve as supervisor, mock broker or keeper
+//! of containers.
 //!
 //! Every `main` that hosts the library calls [`serve_hidden_subcommands`] first. A program that does not (another
 //! team's test target with a `main` of its own) is served by the `probity` that `PROBITY_BIN` or PATH names.
@@ -9,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use super::supervise;
-use crate::backend::kafka_mock;
+use crate::backend::{container_keeper, kafka_mock};
 
 pub(super) const SUPERVISE: &str = "__supervise";
 
@@ -17,7 +18,11 @@ pub(super) const SUPERVISE: &str = "__supervise";
 type Entry = fn(Vec<OsString>) -> i32;
 
 /// Every hidden subcommand.
-const SUBCOMMANDS: &[(&str, Entry)] = &[(SUPERVISE, supervise::main), (kafka_mock::SUBCOMMAND, mock_broker)];
+const SUBCOMMANDS: &[(&str, Entry)] = &[
+    (SUPERVISE, supervise::main),
+    (kafka_mock::SUBCOMMAND, mock_broker),
+    (container_keeper::SUBCOMMAND, container_keeper::serve),
+];
 
 fn mock_broker(arguments: Vec<OsString>) -> i32 {
     let control = arguments.first().map(Path::new).unwrap_or(Path::new(""));

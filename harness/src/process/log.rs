@@ -24,7 +24,7 @@ pub struct Logs {
 impl Logs {
     /// Creates two files for `name` in `directory`; a name used before gets a number, so that a restarted process does
     /// not continue the log of the one before.
-    pub(super) fn create(directory: &Path, name: &str) -> io::Result<Logs> {
+    pub(crate) fn create(directory: &Path, name: &str) -> io::Result<Logs> {
         fs::create_dir_all(directory)?;
         let name = name.replace(['/', '\0'], "_");
         let mut count = 1;

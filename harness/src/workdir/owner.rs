@@ -1,5 +1,6 @@
 //! Which process a directory belongs to, in a file within, and whether it still lives.
 
+use std::fmt;
 use std::fs;
 use std::io;
 use std::path::Path;
@@ -13,21 +14,21 @@ const FILE: &str = ".owner";
 /// A process, told apart from a later one of the same pid by its start time, and from one of another pid namespace or
 /// another start of the system by the instance of the process table.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Owner {
-    pub(super) pid: i32,
-    pub(super) start: u64,
-    pub(super) instance: String,
+pub(crate) struct Owner {
+    pub(crate) pid: i32,
+    pub(crate) start: u64,
+    pub(crate) instance: String,
 }
 
 impl Owner {
-    pub(super) fn current() -> Owner {
+    pub(crate) fn current() -> Owner {
         let pid = rustix::process::getpid().as_raw_nonzero().get();
         let start = table::Entry::of(pid).map_or(0, |entry| entry.start);
         Owner { pid, start, instance: table::instance() }
     }
 
     pub(super) fn claim(&self, directory: &Path) -> io::Result<()> {
-        fs::write(directory.join(FILE), format!("{} {} {}\n", self.pid, self.start, self.instance))
+        fs::write(directory.join(FILE), format!("{self}\n"))
     }
 
     pub(super) fn release(directory: &Path) {
@@ -38,16 +39,23 @@ impl Owner {
     pub(super) fn of(directory: &Path) -> Option<Owner> {
         let text = fs::read_to_string(directory.join(FILE)).ok()?;
         let dead = Owner { pid: 0, start: 0, instance: table::instance() };
-        let mut fields = text.trim_end().splitn(3, ' ');
-        let mut parse = || {
-            let pid = fields.next()?.parse().ok()?;
-            Some(Owner { pid, start: fields.next()?.parse().ok()?, instance: fields.next()?.to_owned() })
-        };
-        Some(parse().unwrap_or(dead))
+        Some(Owner::parse(text.trim_end()).unwrap_or(dead))
+    }
+
+    /// What [`Owner`] is shown as.
+    pub(crate) fn parse(text: &str) -> Option<Owner> {
+        let mut fields = text.splitn(3, ' ');
+        let (pid, start) = (fields.next()?.parse().ok()?, fields.next()?.parse().ok()?);
+        Some(Owner { pid, start, instance: fields.next()?.to_owned() })
+    }
+
+    /// Whether it would be in our process table, if it lived.
+    pub(crate) fn is_seen(&self) -> bool {
+        self.instance == table::instance()
     }
 
     /// In doubt yes: a process of another pid namespace (a container that shares the directory) cannot be seen.
-    pub(super) fn is_alive(&self) -> bool {
+    pub(crate) fn is_alive(&self) -> bool {
         let here = table::instance();
         if self.instance == here {
             return match table::Entry::of(self.pid) {
@@ -62,6 +70,13 @@ impl Owner {
     /// All that can be asked on a system without a process table to read.
     fn answers(&self) -> bool {
         Pid::from_raw(self.pid).is_some_and(|pid| rustix::process::test_kill_process(pid).is_ok())
+    }
+}
+
+/// Pid, start time and instance, parted by spaces.
+impl fmt::Display for Owner {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{} {} {}", self.pid, self.start, self.instance)
     }
 }
 

@@ -11,7 +11,7 @@ use std::{
 use super::super::{
     cache::Cache,
     ports,
-    server::{Launch, READY_LIMIT},
+    server::{Launch, READY_LIMIT, Running},
 };
 use crate::{
     process::{Process, Program, StartError},
@@ -72,28 +72,35 @@ impl EtcdProgram {
 
     fn command(&self, port: u16, workdir: &Workdir) -> Program {
         let data = workdir.path().join("data");
-        self.program.clone().name("etcd").args([
+        let own = [
             format!("--data-dir={}", data.display()),
-            "--name=probity".to_owned(),
             // Not port 0: its JSON gateway dials the address as it is written here.
             format!("--listen-client-urls=http://127.0.0.1:{port}"),
             "--listen-peer-urls=http://127.0.0.1:0".to_owned(),
-            format!("--advertise-client-urls=http://{}", self.advertised),
-            "--initial-cluster=probity=http://localhost:2380".to_owned(),
-            "--unsafe-no-fsync".to_owned(),
-            "--heartbeat-interval=10".to_owned(),
-            "--election-timeout=100".to_owned(),
-            // etcd 3.4 has another format unless it is told.
-            "--logger=zap".to_owned(),
-            "--log-level=info".to_owned(),
-        ])
+        ];
+        self.program.clone().name("etcd").args(own).args(settings(self.advertised))
     }
+}
+
+/// What holds wherever it runs; `advertised` is what it tells its clients.
+pub(super) fn settings(advertised: SocketAddr) -> [String; 8] {
+    [
+        "--name=probity".to_owned(),
+        format!("--advertise-client-urls=http://{advertised}"),
+        "--initial-cluster=probity=http://localhost:2380".to_owned(),
+        "--unsafe-no-fsync".to_owned(),
+        "--heartbeat-interval=10".to_owned(),
+        "--election-timeout=100".to_owned(),
+        // etcd 3.4 has another format unless it is told.
+        "--logger=zap".to_owned(),
+        "--log-level=info".to_owned(),
+    ]
 }
 
 impl Launch for EtcdProgram {
     const GRACE: Duration = Duration::from_secs(10);
 
-    async fn launch(&self, workdir: &Workdir) -> Result<(Process, Target), StartError> {
+    async fn launch(&self, workdir: &Workdir) -> Result<(Running, Target), StartError> {
         ports::retry(async || {
             let [port] = ports::choose().map_err(|error| StartError::Spawn {
                 name: "etcd".to_owned(),
@@ -102,12 +109,12 @@ impl Launch for EtcdProgram {
             })?;
             let process = spawn(&self.command(port, workdir), workdir).await?;
             process.line_with(SERVING, READY_LIMIT).await?;
-            Ok((process, Target::Tcp(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))))
+            Ok((Running::Process(process), Target::Tcp(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))))
         })
         .await
     }
 
-    fn empty(&self, workdir: &Workdir) -> io::Result<()> {
+    async fn empty(&self, workdir: &Workdir) -> io::Result<()> {
         fs::remove_dir_all(workdir.path().join("data"))
     }
 }

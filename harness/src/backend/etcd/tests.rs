@@ -23,6 +23,10 @@ async fn through_proxy(etcd: &Etcd) -> Result<Range, EtcdClientError> {
     EtcdClient::new(&etcd.endpoints()).range("").await
 }
 
+async fn of(provider: &Provider, program: Program, workdir: Workdir) -> Etcd {
+    Etcd::of_program(provider, program, workdir, Proxy::bind().await.unwrap())
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn keys_are_put_read_and_deleted_by_prefix() {
     let place = Place::new();
@@ -137,7 +141,7 @@ async fn several_that_find_an_empty_cache_at_once_all_start() {
         // The first one has none: it unpacks the program beside its data.
         let cache = Some(&cache).filter(|_| number > 0);
         let path = program::embedded(cache, &workdir).unwrap();
-        let etcd = Etcd::of(&Provider::Embedded, Program::new(path), workdir).await.unwrap();
+        let etcd = of(&Provider::Embedded, Program::new(path), workdir).await;
         etcd.start().await.unwrap();
         etcd.finish().await;
     });
@@ -154,7 +158,7 @@ async fn a_program_that_dies_while_starting_is_one_message_at_once() {
     let place = Place::new();
     // The arguments that etcd is given follow the script, and mean nothing to it.
     let broken = Program::new("sh").args(["-c", "echo boom >&2; exit 3", "etcd"]);
-    let etcd = Etcd::of(&Provider::Local, broken, place.0.child("etcd").unwrap()).await.unwrap();
+    let etcd = of(&Provider::Local, broken, place.0.child("etcd").unwrap()).await;
     let error = etcd.start().await.unwrap_err();
     let text = error.to_string();
     assert!(text.contains("`etcd` exited with code 3 before it was ready"), "{text}");
@@ -166,7 +170,7 @@ async fn a_program_that_dies_while_starting_is_one_message_at_once() {
 async fn a_program_that_is_missing_is_said_with_what_to_install() {
     let place = Place::new();
     let missing = Program::new("no-such-etcd").name("etcd");
-    let etcd = Etcd::of(&Provider::Local, missing, place.0.child("etcd").unwrap()).await.unwrap();
+    let etcd = of(&Provider::Local, missing, place.0.child("etcd").unwrap()).await;
     let error = etcd.start().await.unwrap_err();
     assert!(error.to_string().contains("there is no program `no-such-etcd` on PATH"), "{error}");
     assert!(error.hint().unwrap().contains("install"), "{:?}", error.hint());

@@ -13,7 +13,7 @@ use crate::{
     backend::{
         kafka_mock::{GROUP_HEARTBEAT_MS, GROUP_SESSION_MS},
         ports,
-        server::{Launch, ready},
+        server::{Launch, Running, ready},
     },
     process::{Process, Program, StartError},
     proxy::Target,
@@ -95,7 +95,7 @@ impl KafkaProgram {
             .arg(settings)
     }
 
-    async fn attempt(&self, workdir: &Workdir) -> Result<(Process, Target), StartError> {
+    async fn attempt(&self, workdir: &Workdir) -> Result<(Running, Target), StartError> {
         let failed = |error: io::Error| StartError::Spawn {
             name: "kafka".to_owned(),
             reason: error.to_string(),
@@ -112,7 +112,7 @@ impl KafkaProgram {
         let process = self.command(&settings, workdir).spawn(workdir)?;
         serving(&process, ports.harness).await?;
         *self.ports.lock().unwrap_or_else(PoisonError::into_inner) = Some(ports);
-        Ok((process, Target::Tcp(SocketAddr::from((Ipv4Addr::LOCALHOST, ports.services)))))
+        Ok((Running::Process(process), Target::Tcp(SocketAddr::from((Ipv4Addr::LOCALHOST, ports.services)))))
     }
 }
 
@@ -121,11 +121,11 @@ const ARCHIVE: &str = "classes.jsa";
 impl Launch for KafkaProgram {
     const GRACE: Duration = Duration::from_secs(15);
 
-    async fn launch(&self, workdir: &Workdir) -> Result<(Process, Target), StartError> {
+    async fn launch(&self, workdir: &Workdir) -> Result<(Running, Target), StartError> {
         ports::retry(async || self.attempt(workdir).await).await
     }
 
-    fn empty(&self, workdir: &Workdir) -> io::Result<()> {
+    async fn empty(&self, workdir: &Workdir) -> io::Result<()> {
         fs::remove_dir_all(workdir.path().join("data"))
     }
 }
@@ -139,12 +139,16 @@ async fn serving(process: &Process, port: u16) -> Result<(), StartError> {
     })
     .await?;
     let client = KafkaClient::new(&address);
-    ready(process, "broker in kafka's metadata", async || match client.brokers(METADATA_LIMIT).await {
+    ready(process, "broker in kafka's metadata", async || names_a_broker(&client).await).await
+}
+
+/// One look.
+pub(super) async fn names_a_broker(client: &KafkaClient) -> Probe<()> {
+    match client.brokers(METADATA_LIMIT).await {
         Ok(brokers) if brokers.is_empty() => Probe::NotYet("no broker yet".to_owned()),
         Ok(_) => Probe::Ready(()),
         Err(error) => Probe::NotYet(error.to_string()),
-    })
-    .await
+    }
 }
 
 pub(super) fn properties(data: &Path, ports: &Ports, advertised: &str) -> String {
@@ -159,12 +163,19 @@ listener.security.protocol.map=SERVICES:PLAINTEXT,HARNESS:PLAINTEXT,CONTROLLER:P
 inter.broker.listener.name=HARNESS
 controller.listener.names=CONTROLLER
 log.dirs={}
-group.consumer.session.timeout.ms={GROUP_SESSION_MS}
-group.consumer.heartbeat.interval.ms={GROUP_HEARTBEAT_MS}
 ",
         data.display()
     );
-    listeners + SETTINGS
+    listeners + &settings()
+}
+
+/// What holds wherever it runs.
+pub(super) fn settings() -> String {
+    format!(
+        "group.consumer.session.timeout.ms={GROUP_SESSION_MS}
+group.consumer.heartbeat.interval.ms={GROUP_HEARTBEAT_MS}
+{SETTINGS}"
+    )
 }
 
 /// One node, quick to start, quick to notice; the buffer of the log cleaner alone saves 130 MiB.

@@ -18,7 +18,7 @@ use crate::{
 pub(super) const ARCHIVE_LIMIT: Duration = Duration::from_secs(30);
 const FORMAT_LIMIT: Duration = Duration::from_secs(60);
 /// Any 16 bytes: each cluster of ours is alone in the world.
-const CLUSTER: &str = "4L6g3nShT-eMCtK--X86sw";
+pub(super) const CLUSTER: &str = "4L6g3nShT-eMCtK--X86sw";
 
 /// Puts a formatted directory at `data`.
 pub(super) async fn place(apache: &Apache, workdir: &Workdir, data: &Path) -> Result<(), StartError> {

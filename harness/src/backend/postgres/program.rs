@@ -8,9 +8,9 @@ use super::{Programs, connect, template};
 use crate::{
     backend::{
         cache::Cache,
-        server::{Launch, ready},
+        server::{Launch, Running, ready},
     },
-    process::{Process, Program, Signal, StartError, User},
+    process::{Program, Signal, StartError, User},
     proxy::Target,
     until::Probe,
     workdir::Workdir,
@@ -21,7 +21,23 @@ pub(super) const SUPERUSER: &str = "postgres";
 /// Names the socket only.
 const PORT: u16 = 5432;
 /// Scenarios run in parallel, each with several services and a pool in each.
-const CONNECTIONS_MAX: u32 = 500;
+pub(super) const CONNECTIONS_MAX: u32 = 500;
+
+/// What holds wherever it runs.
+pub(super) const SETTINGS: [&str; 11] = [
+    "fsync=off",
+    "synchronous_commit=off",
+    "full_page_writes=off",
+    "wal_level=minimal",
+    "max_wal_senders=0",
+    "autovacuum=off",
+    "jit=off",
+    "shared_buffers=32MB",
+    // In its data directory, so that it goes with it, however the server ends.
+    "dynamic_shared_memory_type=mmap",
+    "timezone=UTC",
+    "log_timezone=UTC",
+];
 
 /// A server with its data in `data` and its socket in `run` of its work directory.
 #[derive(Debug)]
@@ -58,22 +74,8 @@ impl PostgresProgram {
     }
 
     fn command(&self, workdir: &Workdir) -> Program {
-        let settings = [
-            "listen_addresses=",
-            "fsync=off",
-            "synchronous_commit=off",
-            "full_page_writes=off",
-            "wal_level=minimal",
-            "max_wal_senders=0",
-            "autovacuum=off",
-            "jit=off",
-            "shared_buffers=32MB",
-            // In its data directory, so that it goes with it, however the server ends.
-            "dynamic_shared_memory_type=mmap",
-            "timezone=UTC",
-            "log_timezone=UTC",
-        ];
-        let settings = settings.iter().flat_map(|setting| ["-c".to_owned(), (*setting).to_owned()]);
+        let settings = ["listen_addresses="].into_iter().chain(SETTINGS);
+        let settings = settings.flat_map(|setting| ["-c", setting]);
         Program::new(self.programs.postgres())
             .name("postgres")
             .user(self.user)
@@ -92,7 +94,7 @@ impl Launch for PostgresProgram {
     /// "Fast": without it a server waits for its clients to leave.
     const GOODBYE: Option<Signal> = Some(Signal::INT);
 
-    async fn launch(&self, workdir: &Workdir) -> Result<(Process, Target), StartError> {
+    async fn launch(&self, workdir: &Workdir) -> Result<(Running, Target), StartError> {
         if !data(workdir).exists() {
             let (cache, data) = (self.cache.as_ref(), data(workdir));
             template::place(&self.programs, self.user, cache, workdir, &data).await?;
@@ -108,10 +110,10 @@ impl Launch for PostgresProgram {
             Err(error) => Probe::NotYet(super::cause(&error)),
         })
         .await?;
-        Ok((process, Target::Unix(self.socket.clone())))
+        Ok((Running::Process(process), Target::Unix(self.socket.clone())))
     }
 
-    fn empty(&self, workdir: &Workdir) -> io::Result<()> {
+    async fn empty(&self, workdir: &Workdir) -> io::Result<()> {
         fs::remove_dir_all(data(workdir))
     }
 }

@@ -16,9 +16,10 @@ use crate::{
 };
 
 const INITDB_LIMIT: Duration = Duration::from_secs(60);
-/// The log in segments of 1 MiB rather than 16 makes the template a third smaller.
-const ARGUMENTS: [&str; 6] =
-    ["--no-sync", "--locale=C", "--encoding=UTF8", "--auth=trust", "--username", SUPERUSER];
+/// For whoever calls `initdb`.
+pub(super) const ARGUMENTS: [&str; 3] = ["--no-sync", "--locale=C", "--encoding=UTF8"];
+/// For us. The log in segments of 1 MiB rather than 16 makes the template a third smaller.
+const OWN_ARGUMENTS: [&str; 4] = ["--auth=trust", "--username", SUPERUSER, "--wal-segsize=1"];
 
 /// Puts a fresh data directory at `data`.
 ///
@@ -45,7 +46,11 @@ pub(super) async fn place(
 }
 
 fn template(programs: &Programs, cache: &Cache) -> Option<PathBuf> {
-    let key = cache::key(&[programs.fingerprint().ok()?.as_bytes(), ARGUMENTS.concat().as_bytes()]);
+    let key = cache::key(&[
+        programs.fingerprint().ok()?.as_bytes(),
+        ARGUMENTS.concat().as_bytes(),
+        OWN_ARGUMENTS.concat().as_bytes(),
+    ]);
     Some(cache.path(&format!("postgres-template-{key}")))
 }
 
@@ -62,9 +67,8 @@ async fn initdb(
     };
     fs::DirBuilder::new().mode(0o700).create(data).map_err(failed)?;
     user.map_or(Ok(()), |user| user.own(data)).map_err(failed)?;
-    let initdb =
-        Program::new(programs.initdb()).name("initdb").user(user).arg("-D").arg(data).args(ARGUMENTS);
-    initdb.arg("--wal-segsize=1").run(workdir, INITDB_LIMIT).await.map(drop)
+    let initdb = Program::new(programs.initdb()).name("initdb").user(user).arg("-D").arg(data);
+    initdb.args(ARGUMENTS).args(OWN_ARGUMENTS).run(workdir, INITDB_LIMIT).await.map(drop)
 }
 
 async fn copy(template: PathBuf, data: PathBuf, user: Option<User>) -> io::Result<()> {

@@ -151,7 +151,7 @@ async fn the_first_server_of_a_machine_leaves_a_template_and_others_copy_it() {
     servers[2].start().await.unwrap();
     for (server, workdir) in servers.iter().zip(&workdirs) {
         ran_initdb.push(workdir.path().join("logs/initdb.stdout").exists());
-        server.end(Some(Duration::from_secs(5))).await;
+        server.end(Some(Duration::from_secs(5))).await.unwrap();
     }
     assert_eq!(ran_initdb, [true, true, false]);
     let kept = std::fs::read_dir(place.0.path().join("cache")).unwrap().count();
@@ -193,5 +193,5 @@ async fn a_server_that_was_downloaded_serves() {
     let programs = programs.await.unwrap().unwrap();
     let server = server_of(programs, Some(cache), &place.0.child("postgres").unwrap()).await;
     server.start().await.unwrap();
-    server.end(Some(Duration::from_secs(5))).await;
+    server.end(Some(Duration::from_secs(5))).await.unwrap();
 }
