@@ -52,9 +52,25 @@ pub(crate) fn always() -> Check {
     check(|| async { Ok(()) })
 }
 
+/// True until the process is asked to stop.
+pub(crate) fn while_running(service: &Service) -> Check {
+    let stop = service.stop.clone();
+    check(move || std::future::ready(if stop.is_requested() { Err("stopping".to_owned()) } else { Ok(()) }))
+}
+
+/// Whether a caller may change how the process works: who knows the admin token; else what to answer.
+pub(crate) fn authorized(headers: &HeaderMap, service: &Service) -> Result<(), Response> {
+    loglevel::authorized(headers, service.common.admin_token.as_deref())
+}
+
 impl Admin {
     /// Listens and serves in the background, until the process ends.
     pub(crate) async fn start(self, service: &Service) -> Result<(), Fatal> {
+        self.start_with(service, Router::new()).await
+    }
+
+    /// The same, with operations of the service's own.
+    pub(crate) async fn start_with(self, service: &Service, operations: Router) -> Result<(), Fatal> {
         let address = service.common.admin_address;
         let listener = match service::listen("admin", address).await {
             Err(Fatal::Listen { source, .. })
@@ -65,7 +81,7 @@ impl Admin {
             }
             outcome => outcome?,
         };
-        let mut router = self.router().merge(loglevel::router(service));
+        let mut router = self.router().merge(loglevel::router(service)).merge(operations);
         if service.common.defect == Some(Defect::HealthLogged) {
             router = router.layer(from_fn(logged));
         }

@@ -3,6 +3,8 @@
 //! A statement waits for a connection and for its answer no longer than the configured time-out. Spans follow the database
 //! conventions: named `{operation} {table}`, with the text of the statement and never its parameters.
 
+mod transaction;
+
 use std::time::{Duration, Instant};
 
 use deadpool_postgres::{
@@ -14,6 +16,8 @@ use tokio_postgres::config::Host;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{NoTls, Row};
+
+pub(crate) use transaction::Transaction;
 
 use crate::config::DatabaseSettings;
 use crate::defect::Defect;
@@ -76,7 +80,7 @@ impl DatabaseError {
         }
     }
 
-    fn sql_state(&self) -> Option<&str> {
+    pub(crate) fn sql_state(&self) -> Option<&str> {
         match self {
             Self::Postgres(error) | Self::Pool(PoolError::Backend(error)) => error.code().map(SqlState::code),
             _ => None,
@@ -97,10 +101,12 @@ impl Database {
             "Duration of database operations",
             DATABASE_BOUNDS,
         );
+        let pool = pool(service, settings);
+        watch(&pool, service.program, metrics);
         Self {
             service: service.clone(),
             schema,
-            pool: pool(service, settings),
+            pool,
             timeout: settings.timeout,
             latency,
             attributes: attributes(settings),
@@ -143,6 +149,26 @@ impl Database {
         statement: &Statement,
         parameters: &[&(dyn ToSql + Sync)],
     ) -> Result<Vec<Row>, DatabaseError> {
+        self.spanned(parent, statement, parameters, self.run(statement, parameters)).await
+    }
+
+    /// Begins a transaction, which makes no span: its statements do.
+    pub(crate) async fn begin(&self) -> Result<Transaction<'_>, DatabaseError> {
+        within(self.timeout, async {
+            let client = self.pool.get().await?;
+            client.batch_execute("BEGIN").await?;
+            Ok(Transaction::new(self, client))
+        })
+        .await
+    }
+
+    async fn spanned(
+        &self,
+        parent: &Context,
+        statement: &Statement,
+        parameters: &[&(dyn ToSql + Sync)],
+        work: impl Future<Output = Result<Vec<Row>, DatabaseError>>,
+    ) -> Result<Vec<Row>, DatabaseError> {
         let span = self.span(parent, statement);
         if self.service.common.defect == Some(Defect::SqlArgumentsCaptured) {
             for (number, parameter) in parameters.iter().enumerate() {
@@ -150,8 +176,7 @@ impl Database {
             }
         }
         let started = Instant::now();
-        let outcome =
-            within(self.timeout, self.run(statement, parameters)).with_context(span.context().clone()).await;
+        let outcome = within(self.timeout, work).with_context(span.context().clone()).await;
         self.finish(span, started.elapsed(), statement, &outcome);
         outcome
     }
@@ -161,7 +186,16 @@ impl Database {
         statement: &Statement,
         parameters: &[&(dyn ToSql + Sync)],
     ) -> Result<Vec<Row>, DatabaseError> {
-        let client: Client = self.pool.get().await?;
+        let client = self.pool.get().await?;
+        self.run_on(&client, statement, parameters).await
+    }
+
+    async fn run_on(
+        &self,
+        client: &Client,
+        statement: &Statement,
+        parameters: &[&(dyn ToSql + Sync)],
+    ) -> Result<Vec<Row>, DatabaseError> {
         let prepared = client.prepare_cached(statement.text).await?;
         let rows = client.query(&prepared, parameters).await?;
         if rows.is_empty() && statement.operation == "SELECT" {
@@ -251,6 +285,35 @@ fn pool(service: &Service, settings: &DatabaseSettings) -> Pool {
         .runtime(Runtime::Tokio1)
         .build()
         .expect("a runtime is set, and nothing else can be missing")
+}
+
+/// How much of the pool is used, whenever somebody asks.
+fn watch(pool: &Pool, name: &'static str, metrics: &mut Metrics) {
+    let labels = |state: &'static str| {
+        Labels::new([
+            ("db.client.connection.pool.name", name.into()),
+            ("db.client.connection.state", state.into()),
+        ])
+    };
+    let counted = pool.clone();
+    let help = "Connections of the pool";
+    metrics.observe_all("db.client.connection.count", "{connection}", help, move || {
+        let status = counted.status();
+        let used = status.size.saturating_sub(status.available);
+        vec![(labels("idle"), status.available as f64), (labels("used"), used as f64)]
+    });
+    let counted = pool.clone();
+    let help = "Connections that the pool may have";
+    metrics.observe_all("db.client.connection.max", "{connection}", help, move || {
+        let labels = Labels::new([("db.client.connection.pool.name", name.into())]);
+        vec![(labels, counted.status().max_size as f64)]
+    });
+    let counted = pool.clone();
+    let help = "Requests that wait for a connection";
+    metrics.observe_all("db.client.connection.pending_requests", "{request}", help, move || {
+        let labels = Labels::new([("db.client.connection.pool.name", name.into())]);
+        vec![(labels, counted.status().waiting as f64)]
+    });
 }
 
 fn attributes(settings: &DatabaseSettings) -> Vec<KeyValue> {

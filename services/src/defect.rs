@@ -1,4 +1,4 @@
-//! What a service can be told to do wrong, by `SHORTENER_DEFECT`.
+//! What a service can be told to do wrong, by `SHORTENER_DEFECT` or `LEDGER_DEFECT`.
 //!
 //! Each defect is a mistake that people really make and that neither a review nor a unit test notices. It stands in the code
 //! beside the right way, chosen by one comparison, and costs the right way nothing.
@@ -20,7 +20,7 @@ macro_rules! defects {
 /// A defect, described for people and for whoever switches it on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DefectInfo {
-    /// The value of `SHORTENER_DEFECT`.
+    /// The value of `SHORTENER_DEFECT`, or of `LEDGER_DEFECT` for services of the ledger.
     pub name: &'static str,
     /// The service that misbehaves. The variable may be set on all of them: the others ignore it, but for
     /// `kafka-header-in-body`, which the consumer has to know of as well.
@@ -108,6 +108,11 @@ defects! {
     PhoneInBaggage, "phone-in-baggage", "url-api", "hands the caller's phone number on as baggage";
     DsnLogged, "dsn-logged", "url-api", "logs its configuration with the URL of its database";
     SqlArgumentsCaptured, "sql-arguments-captured", "url-api", "records the parameters of statements on their spans";
+
+    MiddleServiceMute, "middle-service-mute", "orchestrator", "exports nothing, though it hands the trace on";
+    HttpClientDropsContext, "http-client-drops-context", "orchestrator", "sends no trace context with its HTTP requests";
+    OutboxWithoutContext, "outbox-without-context", "ledger", "writes rows to the outbox that do not say whose trace they belong to";
+    OutboxContextShared, "outbox-context-shared", "ledger", "publishes all rows that it read together in the trace of the first";
 }
 
 /// Every defect that the services of this crate have.

@@ -7,16 +7,17 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
-use axum::Router;
 use axum::extract::{ConnectInfo, MatchedPath, Request, State};
 use axum::http::header::{HOST, HeaderName, HeaderValue, USER_AGENT};
 use axum::http::{HeaderMap, Method, StatusCode, Version};
 use axum::middleware::{Next, from_fn_with_state};
-use axum::response::Response;
+use axum::response::{IntoResponse as _, Response};
 use axum::serve::ListenerExt as _;
+use axum::{Json, Router};
 use opentelemetry::baggage::BaggageExt as _;
 use opentelemetry::trace::{FutureExt as _, SpanKind};
 use opentelemetry::{Context, KeyValue};
+use serde_json::json;
 use tokio::net::TcpListener;
 use trace_context::Headers;
 
@@ -92,6 +93,11 @@ impl HttpServer {
         }
         serving.await.map_err(|error| Fatal::Other(error.to_string()))
     }
+}
+
+/// An answer that says what is wrong.
+pub(crate) fn problem(status: StatusCode, title: &str) -> Response {
+    (status, Json(json!({ "error": title }))).into_response()
 }
 
 fn request_duration(metrics: &mut Metrics, defect: Option<Defect>) -> Latency {

@@ -12,7 +12,7 @@ use std::fmt::Write as _;
 use std::sync::atomic::AtomicU64;
 use std::time::{Duration, SystemTime};
 
-use opentelemetry::metrics::Meter;
+use opentelemetry::metrics::{AsyncInstrument, Meter};
 use opentelemetry::trace::TraceContextExt as _;
 use opentelemetry::{Context, KeyValue, metrics};
 use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue as _, LabelSetEncoder};
@@ -25,6 +25,7 @@ use prometheus_client::registry::{Registry, Unit};
 pub(crate) use exposition::Exposition;
 
 use crate::defect::Defect;
+use observed::Observed;
 
 /// Bounds that the semantic conventions give for durations of HTTP, RPC and messaging, in seconds. The service level
 /// objective, 250 ms, is one of them.
@@ -99,13 +100,27 @@ impl Metrics {
         unit: &'static str,
         help: &'static str,
         labels: Labels,
-        read: impl Fn() -> i64 + Clone + Send + Sync + 'static,
+        read: impl Fn() -> i64 + Send + Sync + 'static,
     ) {
-        let attributes = labels.attributes();
-        let pushed = self.meter.i64_observable_gauge(name).with_unit(unit).with_description(help);
-        let look = read.clone();
-        pushed.with_callback(move |observer| observer.observe(look(), &attributes)).build();
-        self.registry.register_collector(Box::new(observed::Observed::new(family(name), help, labels, read)));
+        self.observe_all(name, unit, help, move || vec![(labels.clone(), read() as f64)]);
+    }
+
+    /// The same, of several series. The unit `s` stands for seconds.
+    pub(crate) fn observe_all(
+        &mut self,
+        name: &'static str,
+        unit: &'static str,
+        help: &'static str,
+        read: impl Fn() -> Vec<(Labels, f64)> + Send + Sync + 'static,
+    ) {
+        let observed = Observed::new(family(name), (unit == "s").then_some(Unit::Seconds), help, read);
+        let pushed = self.meter.f64_observable_gauge(name).with_unit(unit).with_description(help);
+        let look = observed.reader();
+        let callback = move |observer: &dyn AsyncInstrument<f64>| {
+            look().iter().for_each(|(labels, value)| observer.observe(*value, &labels.attributes()));
+        };
+        pushed.with_callback(callback).build();
+        self.registry.register_collector(Box::new(observed));
     }
 
     /// All instruments are there: what `/metrics` shows.
@@ -331,6 +346,16 @@ mod tests {
     }
 
     #[test]
+    fn an_age_is_in_seconds() {
+        let mut metrics = metrics(None);
+        let read = || vec![(Labels::new([("topic", "t".into())]), 1.5)];
+        metrics.observe_all("ledger.outbox.age", "s", "How long the first row has waited", read);
+        let text = metrics.exposition().render(OPENMETRICS).body;
+        assert!(text.contains("# TYPE ledger_outbox_age_seconds gauge\n"), "{text}");
+        assert!(text.contains("ledger_outbox_age_seconds{topic=\"t\"} 1.5\n"), "{text}");
+    }
+
+    #[test]
     fn what_is_observed_is_read_when_it_is_scraped() {
         let mut metrics = metrics(None);
         let lag = std::sync::Arc::new(std::sync::atomic::AtomicI64::new(0));
@@ -341,7 +366,7 @@ mod tests {
         lag.store(7, std::sync::atomic::Ordering::Relaxed);
         let text = exposition.render(OPENMETRICS).body;
         assert!(text.contains("# TYPE messaging_consumer_lag gauge\n"), "{text}");
-        assert!(text.contains("messaging_consumer_lag{messaging_system=\"kafka\"} 7\n"), "{text}");
+        assert!(text.contains("messaging_consumer_lag{messaging_system=\"kafka\"} 7.0\n"), "{text}");
     }
 
     #[test]

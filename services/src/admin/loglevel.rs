@@ -13,6 +13,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::defect::Defect;
+use crate::http_server::problem;
 use crate::service::Service;
 use crate::telemetry::{Level, LogLevel};
 
@@ -55,12 +56,8 @@ async fn change(
     wish: Result<Json<Wish>, JsonRejection>,
 ) -> Response {
     if control.defect != Some(Defect::LoglevelOpen) {
-        match &control.token {
-            None => return problem(StatusCode::FORBIDDEN, "ADMIN_TOKEN is not set"),
-            Some(token) if !knows(&headers, token) => {
-                return problem(StatusCode::UNAUTHORIZED, "the admin token is wanted");
-            }
-            Some(_) => {}
+        if let Err(refused) = authorized(&headers, control.token.as_deref()) {
+            return refused;
         }
     }
     let wish = match wish {
@@ -92,6 +89,17 @@ impl Control {
 }
 
 /// Takes as long for a token that is nearly right as for any other.
+/// Whether the caller knows the token; else what to answer.
+pub(super) fn authorized(headers: &HeaderMap, token: Option<&str>) -> Result<(), Response> {
+    match token {
+        None => Err(problem(StatusCode::FORBIDDEN, "ADMIN_TOKEN is not set")),
+        Some(token) if !knows(headers, token) => {
+            Err(problem(StatusCode::UNAUTHORIZED, "the admin token is wanted"))
+        }
+        Some(_) => Ok(()),
+    }
+}
+
 fn knows(headers: &HeaderMap, token: &str) -> bool {
     let said = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
     let Some(said) = said.and_then(|value| value.strip_prefix("Bearer ")) else { return false };
@@ -102,10 +110,6 @@ fn knows(headers: &HeaderMap, token: &str) -> bool {
 fn duration(seconds: Option<f64>) -> Option<Duration> {
     let lasts = Duration::try_from_secs_f64(seconds.unwrap_or(LASTS_DEFAULT_SECONDS)).ok()?;
     (Duration::ZERO < lasts && lasts <= LASTS_MAX).then_some(lasts)
-}
-
-fn problem(status: StatusCode, title: &str) -> Response {
-    (status, Json(json!({ "error": title }))).into_response()
 }
 
 #[cfg(test)]

@@ -30,7 +30,7 @@ impl<'a> Exporters<'a> {
     pub(super) fn from(common: &Common, environment: &'a Environment) -> Result<Self, ConfigError> {
         let disabled = match common.defect {
             // Nobody wrote the block that configures telemetry, and nothing complains.
-            Some(Defect::TelemetryBlockMissing) => true,
+            Some(Defect::TelemetryBlockMissing | Defect::MiddleServiceMute) => true,
             _ => environment.value("OTEL_SDK_DISABLED", false)?,
         };
         Ok(Self { environment, disabled })

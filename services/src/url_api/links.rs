@@ -18,7 +18,7 @@ use crate::admin;
 use crate::database::{DatabaseError, Statement};
 use crate::defect::Defect;
 use crate::grpc::CallFailure;
-use crate::http_server::ShortCode;
+use crate::http_server::{ShortCode, problem};
 use crate::metrics::Labels;
 
 const INSERT: Statement = Statement {
@@ -175,10 +175,6 @@ fn about(code: String, answer: impl IntoResponse) -> Response {
 
 fn unknown_code() -> Response {
     problem(StatusCode::NOT_FOUND, "no link has this code")
-}
-
-fn problem(status: StatusCode, title: &str) -> Response {
-    (status, Json(json!({ "error": title }))).into_response()
 }
 
 /// Seven letters and digits: 3.5 million million codes.
