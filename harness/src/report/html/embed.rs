@@ -6,11 +6,16 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use flate2::{Compression, GzBuilder};
 use serde::Serialize;
+use serde_json::Value;
 
-/// JSON that cannot end its script element, begin a comment, or break a line.
+use crate::report::text::harmless;
+
+/// JSON that cannot end its script element, begin a comment, or break a line; its texts hide and reorder nothing.
 pub(super) fn json(value: &impl Serialize) -> String {
     // Maps with text keys and plain values: serialisation has nothing to fail on.
-    let text = serde_json::to_string(value).unwrap_or_default();
+    let mut value = serde_json::to_value(value).unwrap_or_default();
+    make_harmless(&mut value);
+    let text = value.to_string();
     let mut safe = String::with_capacity(text.len());
     for character in text.chars() {
         match character {
@@ -21,6 +26,16 @@ pub(super) fn json(value: &impl Serialize) -> String {
         }
     }
     safe
+}
+
+fn make_harmless(value: &mut Value) {
+    match value {
+        Value::String(text) => *text = harmless(text, true),
+        Value::Array(entries) => entries.iter_mut().for_each(make_harmless),
+        // Keys are our own.
+        Value::Object(fields) => fields.values_mut().for_each(make_harmless),
+        _ => {}
+    }
 }
 
 /// JSON, compressed, in letters that mean nothing to HTML. A browser unpacks it when it is looked at.
