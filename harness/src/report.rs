@@ -11,6 +11,7 @@ pub mod junit;
 mod kind;
 pub mod progress;
 pub mod proof;
+pub mod sarif;
 pub mod terminal;
 #[cfg(test)]
 mod testing;

@@ -193,7 +193,7 @@ pub(super) struct ReportArguments {
     /// Write the report as JSON (`docs/json.md`); `-` prints it instead of the text.
     #[arg(long, value_name = "FILE")]
     pub(super) json: Option<PathBuf>,
-    /// Write a report of this kind: html, json or junit; `-` as FILE prints it instead of the text. May be repeated.
+    /// Write a report of this kind: html, json, junit or sarif; `-` as FILE prints it instead of the text. May be repeated.
     #[arg(long, value_name = "KIND=FILE", value_parser = parse_report)]
     pub(super) report: Vec<(Kind, PathBuf)>,
     /// Let findings of less than error fail the run too.

@@ -1,6 +1,6 @@
 //! The kinds of report that a file can hold, one name each: what `--report` takes and what the run directory has.
 
-use super::{Judged, RunReport, html, json, junit};
+use super::{Judged, RunReport, html, json, junit, sarif};
 
 /// One form of a report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -11,10 +11,12 @@ pub enum Kind {
     Html,
     /// JUnit's XML, which every CI reads.
     Junit,
+    /// SARIF 2.1.0, for code scanning and editors.
+    Sarif,
 }
 
 impl Kind {
-    pub const ALL: [Kind; 3] = [Kind::Json, Kind::Html, Kind::Junit];
+    pub const ALL: [Kind; 4] = [Kind::Json, Kind::Html, Kind::Junit, Kind::Sarif];
 
     /// As it is typed: `html`.
     pub fn word(self) -> &'static str {
@@ -22,6 +24,7 @@ impl Kind {
             Kind::Json => "json",
             Kind::Html => "html",
             Kind::Junit => "junit",
+            Kind::Sarif => "sarif",
         }
     }
 
@@ -36,6 +39,7 @@ impl Kind {
             Kind::Json => Some("report.json"),
             Kind::Html => Some("report.html"),
             Kind::Junit => Some("junit.xml"),
+            Kind::Sarif => Some("report.sarif"),
         }
     }
 
@@ -45,6 +49,7 @@ impl Kind {
             Kind::Json => json::render(run),
             Kind::Html => html::render(run, cases),
             Kind::Junit => junit::render(run, cases),
+            Kind::Sarif => sarif::render(run, cases),
         }
     }
 }

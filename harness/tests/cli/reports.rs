@@ -23,7 +23,7 @@ fn recorded(arguments: &[&str]) -> (tempfile::TempDir, std::path::PathBuf) {
 #[test]
 fn every_report_lies_beside_the_evidence() {
     let (_workdir, directory) = recorded(&[]);
-    let kinds = ["report.json", "report.html", "junit.xml"];
+    let kinds = ["report.json", "report.html", "junit.xml", "report.sarif"];
     for file in kinds {
         let report =
             fs::read_to_string(directory.join(file)).unwrap_or_else(|error| panic!("{file}: {error}"));
