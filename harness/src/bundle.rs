@@ -7,6 +7,7 @@
 
 mod load;
 mod manifest;
+mod merge;
 mod parts;
 mod payloads;
 mod plain;
@@ -17,7 +18,8 @@ mod tests;
 use std::io;
 use std::path::{Path, PathBuf};
 
-pub use load::{Loaded, LoadedScenario, load};
+pub use load::{Loaded, LoadedScenario, load, plan_of};
+pub use merge::{MergeError, merge};
 pub use save::{Writer, check_free, save};
 
 /// The version of the format that is written, and the newest that is read.

@@ -5,6 +5,7 @@
 
 mod arguments;
 mod check;
+mod choice;
 mod defects;
 mod doctor;
 mod evidence;
@@ -15,6 +16,7 @@ mod gate;
 mod host;
 mod listen;
 mod markdown;
+mod merge;
 mod output;
 mod prove;
 mod reports;
@@ -51,6 +53,7 @@ pub fn main(host: Option<Host>) -> ExitCode {
         Command::Exec(arguments) => exec::run(&arguments),
         Command::Listen(arguments) => listen::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
+        Command::Merge(arguments) => merge::run(&arguments),
         Command::Prove(arguments) => prove::run(&arguments),
         Command::Tree(arguments) => tree::run(&arguments),
         Command::Export(arguments) => export::run(&arguments),

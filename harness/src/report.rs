@@ -9,6 +9,7 @@ pub mod html;
 pub mod json;
 pub mod junit;
 mod kind;
+mod plan;
 pub mod progress;
 pub mod proof;
 pub mod sarif;
@@ -24,6 +25,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize, Serializer};
 
 pub use kind::Kind;
+pub use plan::{Plan, Shard, ShardError};
 
 use crate::model::{Barrier, Declaration, Evidence, Finding, Gap, Outcome, SenderEntry, Verdict};
 
@@ -44,6 +46,12 @@ pub struct RunReport {
     pub scenarios: Vec<ScenarioReport>,
     /// Wall time of the whole run in seconds; the run's own.
     pub seconds: f64,
+    /// Which share of the scenarios this is, when it is not all that were chosen.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub shard: Option<Shard>,
+    /// It was to judge nothing: a shard of more than there are scenarios.
+    #[serde(skip)]
+    nothing_to_judge: bool,
     /// Where the evidence lies, as a person would type it; the run's own, and no part of the JSON.
     #[serde(skip)]
     pub evidence: Option<String>,
@@ -62,8 +70,20 @@ impl RunReport {
             backends: Vec::new(),
             scenarios,
             seconds: 0.0,
+            shard: None,
+            nothing_to_judge: false,
             evidence: None,
         }
+    }
+
+    /// Records which share of its scenarios the run was to judge. A share of nothing passes.
+    pub fn with_plan(mut self, plan: &Plan) -> Self {
+        self.shard = plan.shard;
+        self.nothing_to_judge = plan.share().next().is_none();
+        if self.scenarios.is_empty() && self.nothing_to_judge {
+            self.verdict = Verdict::Pass;
+        }
+        self
     }
 
     pub fn with_backends(mut self, backends: Vec<BackendReport>) -> Self {
@@ -90,7 +110,8 @@ impl RunReport {
     /// Changes each scenario, and lets the verdict of the run follow.
     pub fn regraded(mut self, change: impl FnMut(ScenarioReport) -> ScenarioReport) -> Self {
         self.scenarios = self.scenarios.into_iter().map(change).collect();
-        self.verdict = worst(&self.scenarios);
+        let is_empty = self.scenarios.is_empty() && self.nothing_to_judge;
+        self.verdict = if is_empty { Verdict::Pass } else { worst(&self.scenarios) };
         if !self.unmatched_known.is_empty() {
             self.verdict = Verdict::Fail;
         }
@@ -256,6 +277,16 @@ impl ScenarioReport {
     ) -> Self {
         ScenarioReport { name: name.into(), family: family.into(), ..ScenarioReport::default() }
             .with_error(error)
+    }
+
+    /// A scenario of the run that there is no evidence of.
+    pub fn missing(name: impl Into<String>, why: impl Into<String>) -> Self {
+        ScenarioReport {
+            name: name.into(),
+            verdict: Some(Verdict::Incomplete),
+            incomplete: vec![why.into()],
+            ..ScenarioReport::default()
+        }
     }
 
     /// Adds an error to what was judged; a failure stays one.

@@ -32,6 +32,6 @@ pub use running::{Running, Sent, Stop};
 pub use service::{Listening, ServiceProgram, Wiring};
 pub use stack::{Own, Stack};
 pub use stimulus::Request;
-pub use suite::{JOBS, Suite, SuiteOutcome, run_suite};
+pub use suite::{JOBS, Suite, SuiteOutcome, run_nothing, run_suite};
 pub use system::{Alteration, Defect, Drive, Proof, Scenario, System, Task, subject_of};
 pub use test_main::test_main;

@@ -1,7 +1,7 @@
 //! Reading: takes all that can be read and says what could not. Judging what is damaged proves no absence, so its barrier
 //! is opened.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs;
 use std::io;
 use std::path::Path;
@@ -10,12 +10,12 @@ use std::thread;
 
 use bytes::Bytes;
 
-use super::manifest::{self, Digest, FORMAT, Header, Holds, RunManifest, ScenarioManifest};
+use super::manifest::{self, Digest, FORMAT, Header, Holds, RunManifest, ScenarioEntry, ScenarioManifest};
 use super::parts::{self, PARTS};
 use super::payloads::{self, SIGNALS};
 use super::{LoadError, VERSION, plain};
 use crate::model::{BarrierStep, Declaration, Evidence, Source};
-use crate::report::{Judged, RunReport, ScenarioReport};
+use crate::report::{Judged, Plan, RunReport, ScenarioReport};
 
 /// Files from this length on are digested beside the reading.
 const LARGE: usize = 1 << 20;
@@ -68,10 +68,25 @@ impl Loaded {
         self.run.is_some()
     }
 
+    /// What the run set out to do, if that is known.
+    pub fn plan(&self) -> Option<&Plan> {
+        self.run.as_ref()?.plan.as_ref()
+    }
+
     /// Judges every scenario again.
     pub fn judge(&self, subject: &str) -> RunReport {
-        let scenarios = self.scenarios.iter().map(LoadedScenario::judge).collect();
+        let mut scenarios: Vec<_> = self.scenarios.iter().map(LoadedScenario::judge).collect();
+        if let Some(run) = &self.run {
+            let missing =
+                run.missing.iter().map(|missing| ScenarioReport::missing(&missing.name, &missing.why));
+            scenarios.extend(missing);
+            let places = places(run);
+            scenarios.sort_by_key(|scenario| places.get(scenario.name.as_str()).copied());
+        }
         let mut report = RunReport::new(subject, scenarios);
+        if let Some(plan) = self.plan() {
+            report = report.with_plan(plan);
+        }
         if let Some(run) = &self.run {
             report.seconds = run.seconds;
             report.backends = run.backends.clone();
@@ -196,7 +211,12 @@ fn read_run(path: &Path, text: &[u8], loaded: &mut Loaded) {
     if !run.finished {
         loaded.problem("the run did not end: what was saved until then follows".into());
     }
-    for entry in &run.scenarios {
+    let places = places(&run);
+    let place = |entry: &ScenarioEntry| places.get(entry.name.as_str()).copied();
+    let mut entries: Vec<&ScenarioEntry> = run.scenarios.iter().collect();
+    // A run that was cut short lists them as they ended.
+    entries.sort_by_key(|entry| place(entry));
+    for entry in entries {
         let prefix = format!("{}: ", entry.directory);
         if !is_plain_name(&entry.directory) {
             loaded.problem(format!("{prefix}not a name of a directory in this evidence"));
@@ -220,6 +240,20 @@ fn read_run(path: &Path, text: &[u8], loaded: &mut Loaded) {
         loaded.scenarios.extend(scenario);
     }
     loaded.run = Some(run);
+}
+
+/// What the run in a directory set out to do; `None`: no run that says so.
+pub fn plan_of(directory: &Path) -> Option<Plan> {
+    let text = read_file(directory, manifest::FILE).ok()?;
+    let header: Header = serde_json::from_slice(&text).ok()?;
+    let is_run = header.format == FORMAT && header.holds == Holds::Run;
+    serde_json::from_slice::<RunManifest>(&text).ok().filter(|_| is_run)?.plan
+}
+
+/// Where each scenario stands in the report, as far as the run said what it set out to do.
+fn places(run: &RunManifest) -> HashMap<&str, usize> {
+    let chosen = run.plan.iter().flat_map(|plan| &plan.chosen);
+    chosen.enumerate().map(|(place, name)| (name.as_str(), place)).collect()
 }
 
 /// Reads a scenario's directory; `Err` says what became of its manifest.
@@ -358,7 +392,7 @@ fn read_parts(
 }
 
 /// Names in a manifest are not trusted: they lead to no other directory.
-fn is_plain_name(name: &str) -> bool {
+pub(super) fn is_plain_name(name: &str) -> bool {
     !name.is_empty() && name != "." && name != ".." && !name.contains(['/', '\\', '\0'])
 }
 

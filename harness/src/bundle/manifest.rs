@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use crate::model::Evidence;
-use crate::report::BackendReport;
+use crate::report::{BackendReport, Plan};
 
 pub(super) const FILE: &str = "manifest.json";
 pub(super) const FORMAT: &str = "probity-evidence";
@@ -45,7 +45,20 @@ pub(super) struct RunManifest {
     pub(super) seconds: f64,
     #[serde(default)]
     pub(super) backends: Vec<BackendReport>,
+    /// What it set out to do; tests and older programs do not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) plan: Option<Plan>,
+    /// Of shards that were put together: what none of them brought.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) missing: Vec<Missing>,
     pub(super) scenarios: Vec<ScenarioEntry>,
+}
+
+/// A scenario of the run that there is no evidence of.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Missing {
+    pub(super) name: String,
+    pub(super) why: String,
 }
 
 #[derive(Debug, Serialize, Deserialize)]

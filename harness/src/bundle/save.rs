@@ -13,9 +13,9 @@ use super::payloads::{self, SIGNALS};
 use super::{SaveError, VERSION};
 use crate::model::{Declaration, Evidence};
 use crate::otlp::files;
-use crate::report::{RunReport, ScenarioReport};
+use crate::report::{Plan, RunReport, ScenarioReport};
 
-const TOOL: &str = concat!("probity ", env!("CARGO_PKG_VERSION"));
+pub(super) const TOOL: &str = concat!("probity ", env!("CARGO_PKG_VERSION"));
 
 /// Saves one scenario (an `exec`, a `listen`) as a directory of its own. Evidence that stood there is replaced at the end;
 /// anything else that stands there is left alone and is an error.
@@ -58,24 +58,25 @@ fn is_evidence(directory: &Path) -> bool {
 /// Saves a run while it goes on: scenario by scenario, so that a run that is killed leaves what it had.
 pub struct Writer {
     directory: PathBuf,
+    plan: Option<Plan>,
     scenarios: Mutex<Vec<ScenarioEntry>>,
 }
 
 impl Writer {
     /// Begins a run's directory: mode 0700, evidence that stood there goes.
-    pub fn create(directory: &Path) -> Result<Self, SaveError> {
+    pub fn create(directory: &Path, plan: Option<Plan>) -> Result<Self, SaveError> {
         check_free(directory)?;
         if is_evidence(directory) {
             fs::remove_dir_all(directory).map_err(SaveError::io("replace", directory))?;
         }
         let mut builder = fs::DirBuilder::new();
         builder.recursive(true).mode(0o700).create(directory).map_err(SaveError::io("create", directory))?;
-        Writer::within(directory)
+        Writer::within(directory, plan)
     }
 
     /// As [`Writer::create`], in a directory that was made for this run.
-    pub fn within(directory: &Path) -> Result<Self, SaveError> {
-        let writer = Writer { directory: directory.into(), scenarios: Mutex::default() };
+    pub fn within(directory: &Path, plan: Option<Plan>) -> Result<Self, SaveError> {
+        let writer = Writer { directory: directory.into(), plan, scenarios: Mutex::default() };
         writer.write_manifest(&[], None)?;
         Ok(writer)
     }
@@ -127,6 +128,8 @@ impl Writer {
             holds: Holds::Run,
             tool: TOOL.into(),
             subject: report.map(|report| report.subject.clone()).unwrap_or_default(),
+            plan: self.plan.clone(),
+            missing: Vec::new(),
             finished: report.is_some(),
             interrupted: report.is_some_and(|report| report.interrupted),
             seconds: report.map_or(0.0, |report| report.seconds),
@@ -140,7 +143,7 @@ impl Writer {
 }
 
 /// The scenario's name where it can name a directory, else something like it that no other has.
-fn directory_name(name: &str, taken: &[ScenarioEntry]) -> String {
+pub(super) fn directory_name(name: &str, taken: &[ScenarioEntry]) -> String {
     let plain = |character: char| {
         if character.is_ascii_alphanumeric() || "_-".contains(character) { character } else { '_' }
     };
@@ -154,13 +157,13 @@ fn directory_name(name: &str, taken: &[ScenarioEntry]) -> String {
 }
 
 /// A directory that is being written, beside the place that it will have. Goes when it is not put there.
-struct Staged {
-    path: PathBuf,
+pub(super) struct Staged {
+    pub(super) path: PathBuf,
     placed: bool,
 }
 
 impl Staged {
-    fn beside(place: &Path) -> Result<Self, SaveError> {
+    pub(super) fn beside(place: &Path) -> Result<Self, SaveError> {
         let parent = place.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let mut builder = fs::DirBuilder::new();
         builder.mode(0o700);
@@ -175,7 +178,7 @@ impl Staged {
     }
 
     /// Gives it its name; what stood there goes last, so that at every moment one of the two is whole.
-    fn replace(mut self, place: &Path) -> Result<(), SaveError> {
+    pub(super) fn replace(mut self, place: &Path) -> Result<(), SaveError> {
         let old = self.path.with_extension("old");
         let had = place.exists();
         if had {

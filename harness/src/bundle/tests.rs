@@ -134,7 +134,7 @@ fn a_person_can_look_into_it() {
 fn a_run_is_read_back_with_what_is_its_own() {
     let workdir = tempfile::tempdir().unwrap();
     let directory = workdir.path().join("runs/1");
-    let writer = Writer::create(&directory).unwrap();
+    let writer = Writer::create(&directory, None).unwrap();
     let named = |name: &str| Evidence { scenario: name.into(), ..evidence() };
     let report_of = |name: &str| {
         let mut report = judge(&named(name), Some(&declaration()));
@@ -184,7 +184,7 @@ fn a_run_is_read_back_with_what_is_its_own() {
 fn a_run_that_was_killed_leaves_what_it_had_and_says_so() {
     let workdir = tempfile::tempdir().unwrap();
     let directory = workdir.path().join("run");
-    let writer = Writer::create(&directory).unwrap();
+    let writer = Writer::create(&directory, None).unwrap();
     writer.scenario(&judge(&evidence(), None), &evidence(), None).unwrap();
     drop(writer);
     let loaded = load(&directory).unwrap();
@@ -361,7 +361,8 @@ fn saving_replaces_evidence_and_nothing_else() {
     let other = saved.directory.parent().unwrap().join("work");
     fs::create_dir(&other).unwrap();
     fs::write(other.join("thesis.tex"), "years of work").unwrap();
-    for error in [save(&other, &report, &Evidence::default(), None).err(), Writer::create(&other).err()] {
+    for error in [save(&other, &report, &Evidence::default(), None).err(), Writer::create(&other, None).err()]
+    {
         let error = error.unwrap();
         assert!(
             error.to_string().ends_with("is not empty and holds no evidence that could be replaced"),

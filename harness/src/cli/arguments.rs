@@ -7,7 +7,7 @@ use clap::builder::TypedValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::nearest::nearest;
-use crate::report::Kind;
+use crate::report::{Kind, Shard};
 
 /// Judges whether a system can be observed: its traces, metrics and logs, by named rules.
 #[derive(Parser)]
@@ -30,6 +30,7 @@ pub(super) enum Command {
     Exec(ExecArguments),
     Listen(ListenArguments),
     Check(CheckArguments),
+    Merge(MergeArguments),
     Prove(ProveArguments),
     Tree(TreeArguments),
     Export(ExportArguments),
@@ -49,6 +50,12 @@ pub(super) struct RunArguments {
     /// Put this defect into the system, and run the scenario that it shows in.
     #[arg(long, value_name = "NAME")]
     pub(super) defect: Option<String>,
+    /// Only this share of the scenarios, such as 2/3; `probity merge` puts the shares together.
+    #[arg(long, value_name = "I/N", conflicts_with = "defect")]
+    pub(super) shard: Option<Shard>,
+    /// Only what was not green in the last run, or in the one that is saved in DIR.
+    #[arg(long, value_name = "DIR", num_args = 0..=1, conflicts_with = "defect")]
+    pub(super) rerun_failed: Option<Option<PathBuf>>,
     /// Try all 720 start orders instead of eight.
     #[arg(long)]
     pub(super) all_orders: bool,
@@ -144,6 +151,19 @@ pub(super) struct ProveArguments {
     pub(super) complete: bool,
     #[command(flatten)]
     pub(super) json: ListArguments,
+}
+
+/// Put the shards of a run together: the evidence and the report of the whole.
+#[derive(Args)]
+pub(super) struct MergeArguments {
+    /// The evidence of each shard of `probity run --shard I/N`.
+    #[arg(required = true, value_name = "DIR")]
+    pub(super) shards: Vec<PathBuf>,
+    /// Save the whole here.
+    #[arg(long, value_name = "DIR")]
+    pub(super) evidence: PathBuf,
+    #[command(flatten)]
+    pub(super) report: ReportArguments,
 }
 
 /// Print the trace trees of saved evidence, those of one shape together.

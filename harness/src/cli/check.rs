@@ -2,12 +2,11 @@
 
 use super::Done;
 use super::arguments::CheckArguments;
-use super::evidence::{load, tell_problems};
+use super::evidence::{load, scope, tell_problems};
 use super::gate::Gate;
 use super::output::{note, print, relative};
 use super::reports;
 use crate::bundle::Loaded;
-use crate::known::Scope;
 use crate::model::BarrierKind;
 use crate::report::terminal::{self, Layout};
 
@@ -33,13 +32,6 @@ pub(super) fn run(arguments: &CheckArguments) -> Done {
         print(&terminal::run(&report, &Layout::detect().with_evidence(Some(shown))));
     }
     Ok(reports::write(&report, &loaded.cases(&report), None, &arguments.report))
-}
-
-/// What the evidence is of: a scenario's directory alone is a part of its run.
-fn scope(loaded: &Loaded) -> Scope {
-    let alone = loaded.scenarios.len() == 1 && !loaded.is_of_a_run();
-    let partial = alone && loaded.scenarios.iter().any(|scenario| !scenario.evidence.scenario.is_empty());
-    Scope { scenarios: Vec::new(), partial }
 }
 
 /// Takes the reader's word for what no barrier proves. A barrier that stayed open is evidence, and stays.

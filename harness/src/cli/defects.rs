@@ -11,9 +11,10 @@ use serde::Serialize;
 
 use super::Done;
 use super::arguments::DefectsArguments;
+use super::choice::{broken, scenarios};
 use super::host::{Host, described, loaded};
 use super::output::{Failure, print, write_result};
-use super::run::{broken, execute, interrupted, scenarios, selection};
+use super::run::{Orders, execute, interrupted, selection};
 use crate::report::json;
 use crate::report::progress::Progress;
 use crate::report::terminal::{self, Layout};
@@ -158,7 +159,8 @@ fn prove(host: Option<&Host>, arguments: &DefectsArguments) -> Done {
     );
     let defects: Vec<&Defect> = tasks.iter().filter_map(|task| task.defect).collect();
     let progress = Progress::new(tasks.len() as u64);
-    let outcome = execute(selection, &arguments.suite, tasks, progress, &|report| report, &|_| ())?;
+    let orders = Orders { tasks, plan: None, progress, gate: &|report| report, done: &|_| () };
+    let outcome = execute(selection, &arguments.suite, orders)?;
     let report = &outcome.report;
     if interrupted(report) {
         return Err(Failure::new("interrupted before every defect was run"));

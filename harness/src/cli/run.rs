@@ -1,37 +1,58 @@
 //! `probity run`: scenarios on real backends, with visible progress, verdicts as they come, and a report.
 
-use std::sync::Arc;
-
 use super::arguments::{RunArguments, SuiteArguments};
+use super::choice::{Choice, choose};
 use super::gate::Gate;
 use super::host::{Host, loaded};
 use super::output::{Failure, print, relative};
 use super::{Done, evidence, reports};
 use crate::backend::{Selection, SelectionError};
-use crate::known::Scope;
 use crate::process::interrupt::interrupts;
 use crate::report::progress::Progress;
 use crate::report::terminal::{self, Layout};
-use crate::report::{RunReport, ScenarioReport};
-use crate::run::{
-    Defect, EngineError, EngineOptions, JOBS, Suite, SuiteOutcome, System, Task, run_suite, subject_of,
-};
+use crate::report::{Plan, RunReport, ScenarioReport};
+use crate::run::{EngineError, EngineOptions, JOBS, Suite, SuiteOutcome, Task, run_nothing, run_suite};
 
 pub(super) fn run(host: Option<&Host>, arguments: &RunArguments) -> Done {
     let selection = selection(&arguments.suite)?;
     reports::check_places(&arguments.report)?;
     let gate = Gate::read(&arguments.report)?;
     let systems = loaded(host)?;
-    let tasks = chosen(&systems, arguments)?;
-    let scope = scope(&systems, arguments);
+    let Some(choice) = choose(&systems, arguments, &gate)? else {
+        return nothing_red(arguments);
+    };
     if arguments.all_orders {
         crate::run::ask_for_all_orders();
     }
     let quiet = arguments.report.takes_stdout();
-    let several = tasks.len() > 1;
     if !quiet {
-        print(&opening(&tasks));
+        let version = env!("CARGO_PKG_VERSION");
+        print(&format!("Probity {version} · {} · {}\n\n", choice.plan.subject, choice.introduction));
     }
+    let scope = choice.scope();
+    let mut outcome = match choice.tasks.as_slice() {
+        [] => run_nothing(arguments.suite.evidence.as_deref(), choice.plan).map_err(failed)?,
+        _ => run_choice(choice, selection, arguments, &gate, quiet)?,
+    };
+    outcome.report = gate.run(outcome.report, &scope);
+    conclude(outcome, quiet, arguments)
+}
+
+/// Every scenario passed last time: the report, if one was asked for, is that of a run of nothing.
+fn nothing_red(arguments: &RunArguments) -> Done {
+    let report = RunReport::new("nothing to run again", Vec::new()).with_plan(&Plan::default());
+    Ok(reports::write(&report, &[], None, &arguments.report))
+}
+
+fn run_choice(
+    choice: Choice,
+    selection: Selection,
+    arguments: &RunArguments,
+    gate: &Gate,
+    quiet: bool,
+) -> Result<SuiteOutcome, Failure> {
+    let Choice { tasks, plan, .. } = choice;
+    let several = tasks.len() > 1;
     let progress = Progress::new(tasks.len() as u64);
     let told = progress.clone();
     let layout = Layout { several, ..Layout::detect() };
@@ -41,15 +62,8 @@ pub(super) fn run(host: Option<&Host>, arguments: &RunArguments) -> Done {
         }
     };
     let counted = |report| gate.scenario(report);
-    let mut outcome = execute(selection, &arguments.suite, tasks, progress, &counted, &done)?;
-    outcome.report = gate.run(outcome.report, &scope);
-    conclude(outcome, quiet, arguments)
-}
-
-/// What there is to be judged: not all of it need have been chosen.
-fn scope(systems: &[Arc<System>], arguments: &RunArguments) -> Scope {
-    let names = scenarios(systems).map(|task| task.scenario.name.to_string()).collect();
-    Scope { scenarios: names, partial: arguments.defect.is_some() }
+    let orders = Orders { tasks, plan: Some(plan), progress, gate: &counted, done: &done };
+    execute(selection, &arguments.suite, orders)
 }
 
 fn conclude(outcome: SuiteOutcome, quiet: bool, arguments: &RunArguments) -> Done {
@@ -68,22 +82,29 @@ fn conclude(outcome: SuiteOutcome, quiet: bool, arguments: &RunArguments) -> Don
     Ok(reports::write(report, &loaded.cases(report), Some(&outcome.directory), &arguments.report))
 }
 
+/// What is to be run, and who is told of it.
+pub(super) struct Orders<'s> {
+    pub(super) tasks: Vec<Task<'s>>,
+    pub(super) plan: Option<Plan>,
+    pub(super) progress: Progress,
+    pub(super) gate: &'s (dyn Fn(ScenarioReport) -> ScenarioReport + Sync),
+    pub(super) done: &'s (dyn Fn(&ScenarioReport) + Sync),
+}
+
 /// Starts the backends, runs what was chosen, ends everything.
 pub(super) fn execute(
     selection: Selection,
     arguments: &SuiteArguments,
-    tasks: Vec<Task>,
-    progress: Progress,
-    gate: &(dyn Fn(ScenarioReport) -> ScenarioReport + Sync),
-    done: &(dyn Fn(&ScenarioReport) + Sync),
+    orders: Orders,
 ) -> Result<SuiteOutcome, Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Failure::new(format!("cannot start: {error}")))?;
     let _within = runtime.enter();
     let interrupts = interrupts().map_err(|error| Failure::new(format!("cannot take signals: {error}")))?;
+    let Orders { tasks, plan, progress, gate, done } = orders;
     let suite = Suite { tasks, jobs: arguments.jobs.unwrap_or(JOBS), gate, done, interrupts };
     let evidence = arguments.evidence.clone();
-    let options = EngineOptions { selection, evidence, progress: progress.clone(), rerun };
+    let options = EngineOptions { selection, evidence, progress: progress.clone(), plan, rerun };
     let outcome = run_suite(options, suite).map_err(failed);
     progress.finish();
     outcome
@@ -106,69 +127,6 @@ fn failed(error: EngineError) -> Failure {
         },
         EngineError::Save(error) => failure.hint(error.hint()),
         EngineError::Workdir(_) => failure,
-    }
-}
-
-fn chosen<'s>(systems: &'s [Arc<System>], arguments: &RunArguments) -> Result<Vec<Task<'s>>, Failure> {
-    if let Some(name) = &arguments.defect {
-        return with_defect(systems, name).map(|task| vec![task]);
-    }
-    let all: Vec<Task> = scenarios(systems).collect();
-    let patterns: Vec<&String> = arguments.only.iter().chain(&arguments.scenarios).collect();
-    for pattern in &patterns {
-        if !all.iter().any(|task| fits(task, pattern)) {
-            let known =
-                all.iter().flat_map(|task| [task.scenario.name, task.scenario.family, task.system.name]);
-            let hint = "a part of a scenario's name, its family, or its system";
-            return Err(Failure::unknown("scenario", pattern, known, hint));
-        }
-    }
-    let wanted = |task: &Task| patterns.is_empty() || patterns.iter().any(|pattern| fits(task, pattern));
-    Ok(all.into_iter().filter(wanted).collect())
-}
-
-/// Every scenario of every system, without a defect.
-pub(super) fn scenarios(systems: &[Arc<System>]) -> impl Iterator<Item = Task<'_>> {
-    systems.iter().flat_map(|system| system.scenarios.iter().map(move |scenario| Task::new(system, scenario)))
-}
-
-/// The scenario that a defect shows in, with the defect; `None` where the system has no such scenario.
-pub(super) fn broken<'s>(system: &'s Arc<System>, defect: &'s Defect) -> Option<Task<'s>> {
-    system.scenario(defect.scenario).map(|scenario| Task::new(system, scenario).with(defect))
-}
-
-fn with_defect<'s>(systems: &'s [Arc<System>], name: &str) -> Result<Task<'s>, Failure> {
-    let found = systems.iter().find_map(|system| Some((system, system.defect(name)?)));
-    let Some((system, defect)) = found else {
-        let known = systems.iter().flat_map(|system| &system.defects).map(|defect| defect.name);
-        return Err(Failure::unknown("defect", name, known, "`probity defects` lists them"));
-    };
-    broken(system, defect).ok_or_else(|| Failure::new(format!("{name} names no scenario that there is")))
-}
-
-/// A pattern is a part of the name, the family, or the system.
-fn fits(task: &Task, pattern: &str) -> bool {
-    let Task { system, scenario, .. } = task;
-    scenario.family == pattern || system.name == pattern || scenario.name.contains(pattern)
-}
-
-fn opening(tasks: &[Task]) -> String {
-    let version = env!("CARGO_PKG_VERSION");
-    let subject = subject_of(tasks);
-    match tasks {
-        [Task { scenario, defect: Some(defect), .. }] => {
-            let red: Vec<_> = defect.red().collect();
-            format!(
-                "Probity {version} · {subject} · {} with the defect {}: {} {}\nmust turn red: {}\n\n",
-                scenario.name,
-                defect.name,
-                defect.carrier,
-                defect.about,
-                red.join(" ")
-            )
-        }
-        [_] => format!("Probity {version} · {subject} · 1 scenario\n\n"),
-        tasks => format!("Probity {version} · {subject} · {} scenarios\n\n", tasks.len()),
     }
 }
 

@@ -271,6 +271,9 @@ pub fn summary(report: &RunReport, layout: &Layout) -> String {
     if report.seconds > 0.0 {
         _ = write!(text, "  {}", seconds(report.seconds));
     }
+    if let Some(shard) = report.shard {
+        _ = write!(text, "  shard {shard}, judged alone: probity merge puts the shards together");
+    }
     if report.interrupted {
         text.push_str("  interrupted: this is what was done until then");
     }

@@ -20,7 +20,7 @@ use crate::judge::judge;
 use crate::model::{BarrierKind, Evidence, Expectation, ExpectationKind, Fence, KeyWatch};
 use crate::proxy::Proxy;
 use crate::report::progress::Progress;
-use crate::report::{BackendReport, RunReport, ScenarioReport};
+use crate::report::{BackendReport, Plan, RunReport, ScenarioReport};
 use crate::workdir::{RunDirectory, RunId, Workdir};
 
 /// How long a scenario may drive its stack.
@@ -35,6 +35,8 @@ pub struct EngineOptions {
     /// Where evidence is saved; `None`: in the run directory.
     pub evidence: Option<PathBuf>,
     pub progress: Progress,
+    /// What the run set out to do, kept with its evidence; `None`: nothing that could be put together or run again.
+    pub plan: Option<Plan>,
     /// How a scenario, and a defect, is run again alone.
     pub rerun: fn(scenario: &str, defect: Option<&str>) -> String,
 }
@@ -76,8 +78,8 @@ impl Engine {
     pub async fn start(options: EngineOptions) -> Result<Engine, EngineError> {
         let run = RunId::new();
         let writer = match &options.evidence {
-            Some(path) => Writer::create(path)?,
-            None => Writer::within(RunDirectory::create(&run)?.path())?,
+            Some(path) => Writer::create(path, options.plan.clone())?,
+            None => Writer::within(RunDirectory::create(&run)?.path(), options.plan.clone())?,
         };
         let workdir = Workdir::create(run)?;
         let progress = Arc::new(options.progress.begin("backends"));
@@ -120,7 +122,10 @@ impl Engine {
     pub fn report(&self, subject: impl Into<String>, scenarios: Vec<ScenarioReport>) -> RunReport {
         let mut report = RunReport::new(subject, scenarios).with_backends(self.backends());
         report.seconds = self.started.elapsed().as_secs_f64();
-        report
+        match &self.options.plan {
+            Some(plan) => report.with_plan(plan),
+            None => report,
+        }
     }
 
     /// Writes what is the run's own beside its scenarios.

@@ -1,14 +1,16 @@
 //! A run of many scenarios side by side, as `probity run` does it: results as they come, an interrupt that still reports.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokio::sync::watch;
 
 use super::{Engine, EngineError, EngineOptions, Outcome, Task, subject_of};
+use crate::bundle::Writer;
 use crate::process::interrupt::Interrupt;
-use crate::report::{RunReport, ScenarioReport};
+use crate::report::{Plan, RunReport, ScenarioReport};
+use crate::workdir::{RunDirectory, RunId};
 
 /// How many scenarios run at once unless told otherwise: they wait more than they work.
 pub const JOBS: usize = 4;
@@ -37,6 +39,7 @@ pub struct SuiteOutcome {
 /// Runs them. Backends that do not start end the run at once.
 pub fn run_suite(options: EngineOptions, suite: Suite) -> Result<SuiteOutcome, EngineError> {
     let runtime = tokio::runtime::Handle::current();
+    let subject = options.plan.as_ref().map(|plan| plan.subject.clone());
     let engine = runtime.block_on(Engine::start(options))?;
     let next = AtomicUsize::new(0);
     let reports: Mutex<Vec<Option<ScenarioReport>>> = Mutex::new(vec![None; suite.tasks.len()]);
@@ -58,7 +61,8 @@ pub fn run_suite(options: EngineOptions, suite: Suite) -> Result<SuiteOutcome, E
     });
     let reports: Vec<_> = reports.into_inner().expect("no holder panics").into_iter().flatten().collect();
     let interrupted = suite.interrupts.borrow().is_some();
-    let mut report = engine.report(subject_of(&suite.tasks), reports);
+    let subject = subject.unwrap_or_else(|| subject_of(&suite.tasks));
+    let mut report = engine.report(subject, reports);
     if interrupted {
         report = report.interrupted();
     }
@@ -69,6 +73,17 @@ pub fn run_suite(options: EngineOptions, suite: Suite) -> Result<SuiteOutcome, E
     }
     let kept = runtime.block_on(engine.end(report.exit_code() == 0 || interrupted));
     Ok(SuiteOutcome { report, directory, kept })
+}
+
+/// A run that has nothing to judge: a shard of more than there are scenarios. It leaves evidence like the others.
+pub fn run_nothing(evidence: Option<&Path>, plan: Plan) -> Result<SuiteOutcome, EngineError> {
+    let report = RunReport::new(plan.subject.clone(), Vec::new()).with_plan(&plan);
+    let writer = match evidence {
+        Some(path) => Writer::create(path, Some(plan))?,
+        None => Writer::within(RunDirectory::create(&RunId::new())?.path(), Some(plan))?,
+    };
+    writer.finish(&report)?;
+    Ok(SuiteOutcome { report, directory: writer.directory().into(), kept: None })
 }
 
 /// `None`: interrupted before it was done.

@@ -14,9 +14,9 @@ use super::{Defect, Engine, EngineOptions, Outcome, Proof, Scenario, System, Tas
 use crate::backend::Selection;
 use crate::known::{KnownFindings, Scope};
 use crate::model::{Date, Verdict};
-use crate::report::ScenarioReport;
 use crate::report::progress::Progress;
 use crate::report::terminal::{self, Layout};
+use crate::report::{ScenarioReport, Shard, ShardError};
 use crate::snapshot::Snapshots;
 
 /// How many tests run at once unless the command line says: they wait more than they work.
@@ -27,30 +27,43 @@ pub fn test_main(systems: impl FnOnce() -> Vec<System>) -> ExitCode {
     crate::process::serve_hidden_subcommands();
     let mut arguments = Arguments::from_args();
     arguments.test_threads.get_or_insert(TESTS_AT_ONCE);
-    let known = match known_findings() {
-        Ok(known) => known,
+    let (known, shard) = match known_findings().and_then(|known| Ok((known, shard()?))) {
+        Ok(options) => options,
         Err(error) => {
-            _ = writeln!(anstream::stderr(), "error: PROBITY_KNOWN: {error}");
+            _ = writeln!(anstream::stderr(), "error: {error}");
             return ExitCode::from(2);
         }
     };
     let suite = Arc::new(Suite::new(systems(), known));
-    let trials = trials(&suite);
+    let mut trials = trials(&suite, shard.is_none());
+    if let Some(shard) = shard {
+        let mut places = 0..;
+        trials.retain(|_| places.next().is_some_and(|place| shard.has(place)));
+    }
     let conclusion = libtest_mimic::run(&arguments, trials);
     suite.end(!conclusion.has_failed());
     conclusion.exit_code()
 }
 
-fn trials(suite: &Arc<Suite>) -> Vec<Trial> {
+fn trials(suite: &Arc<Suite>, whole: bool) -> Vec<Trial> {
     let mut trials = vec![snapshots_are_kept(suite)];
     for system in &suite.systems {
         trials.extend((0..system.scenarios.len()).map(|number| scenario_trial(suite, system, number)));
         trials.extend((0..system.proofs.len()).map(|number| proof_trial(suite, system, number)));
         trials.extend((0..system.defects.len()).map(|number| defect_trial(suite, system, number)));
     }
-    // Last, so that it waits for what the others run anyway.
-    trials.extend(suite.known.is_some().then(|| known_are_found(suite)));
+    // Last, so that it waits for what the others run anyway. A shard alone cannot say what is gone.
+    trials.extend((whole && suite.known.is_some()).then(|| known_are_found(suite)));
     trials
+}
+
+/// The share of the tests that `PROBITY_SHARD=I/N` asks for.
+fn shard() -> Result<Option<Shard>, String> {
+    let Some(named) = std::env::var_os("PROBITY_SHARD").filter(|named| !named.is_empty()) else {
+        return Ok(None);
+    };
+    let named = named.to_string_lossy();
+    named.parse().map(Some).map_err(|error: ShardError| format!("PROBITY_SHARD: `{named}`: {error}"))
 }
 
 /// Findings that are accepted for now: the file that `PROBITY_KNOWN` names, from here or from the workspace. Tests run in the
@@ -62,8 +75,9 @@ fn known_findings() -> Result<Option<KnownFindings>, String> {
     let path = Path::new(&named);
     let in_workspace = crate::workdir::workspace().map(|root| root.join(path)).filter(|_| !path.exists());
     let text = std::fs::read_to_string(in_workspace.as_deref().unwrap_or(path));
-    let text = text.map_err(|error| format!("could not read {}: {error}", path.display()))?;
-    crate::known::parse(&path.display().to_string(), &text).map(Some).map_err(|error| error.to_string())
+    let text = text.map_err(|error| format!("PROBITY_KNOWN: could not read {}: {error}", path.display()))?;
+    let known = crate::known::parse(&path.display().to_string(), &text);
+    known.map(Some).map_err(|error| format!("PROBITY_KNOWN: {error}"))
 }
 
 /// Every entry of the file of known findings matches one. Runs what it may match: part of a whole run, or by its name.
@@ -159,7 +173,8 @@ impl Suite {
     async fn engine(&self) -> Result<&Engine, Failed> {
         let start = async || {
             let selection = Selection::from_environment().map_err(|error| error.to_string())?;
-            let options = EngineOptions { selection, evidence: None, progress: Progress::silent(), rerun };
+            let progress = Progress::silent();
+            let options = EngineOptions { selection, evidence: None, progress, plan: None, rerun };
             Engine::start(options).await.map_err(|error| error.to_string())
         };
         self.engine.get_or_init(start).await.as_ref().map_err(|error| Failed::from(error.clone()))

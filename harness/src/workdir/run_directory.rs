@@ -37,6 +37,12 @@ impl RunDirectory {
         Ok(target.join("probity"))
     }
 
+    /// Those of earlier runs, the newest first.
+    pub fn all() -> Result<Vec<PathBuf>, WorkdirError> {
+        let parent = RunDirectory::parent()?;
+        Ok(runs(&parent).iter().rev().map(|run| parent.join(run.as_str())).collect())
+    }
+
     fn create_in(parent: &Path, run: &RunId) -> Result<RunDirectory, WorkdirError> {
         let path = parent.join(run.as_str());
         let failed = |error| WorkdirError { path: path.clone(), error };
@@ -79,12 +85,16 @@ fn link_latest(parent: &Path, run: &RunId) -> io::Result<()> {
     fs::rename(&fresh, parent.join("latest"))
 }
 
-fn prune(parent: &Path) {
-    let Ok(entries) = fs::read_dir(parent) else { return };
+/// The oldest first.
+fn runs(parent: &Path) -> Vec<RunId> {
     let name = |entry: io::Result<fs::DirEntry>| RunId::parse(entry.ok()?.file_name().to_str()?);
-    let mut runs: Vec<_> = entries.filter_map(name).collect();
+    let mut runs: Vec<_> = fs::read_dir(parent).into_iter().flatten().filter_map(name).collect();
     runs.sort();
-    for run in runs.iter().rev().skip(RUNS_MAX) {
+    runs
+}
+
+fn prune(parent: &Path) {
+    for run in runs(parent).iter().rev().skip(RUNS_MAX) {
         let path = parent.join(run.as_str());
         if !Owner::of(&path).is_some_and(|owner| owner.is_alive()) {
             _ = fs::remove_dir_all(path);

@@ -4,6 +4,8 @@ use std::fmt;
 use std::hash::{BuildHasher as _, RandomState};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use crate::model::Date;
+
 /// `20260801-142233-7f3a`: date and time in UTC, and four random digits. Ids sort by time.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct RunId(String);
@@ -42,18 +44,10 @@ impl fmt::Display for RunId {
 
 /// `YYYYMMDD-HHMMSS` of a Unix time.
 fn date_and_time(unix_seconds: u64) -> String {
-    let (days, seconds) = (unix_seconds / 86_400, unix_seconds % 86_400);
-    // Years are counted from March of year 0, in eras of 400 years, so that a leap day is the last day of its year.
-    let days = days + 719_468;
-    let (era, day_of_era) = (days / 146_097, days % 146_097);
-    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let shifted_month = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
-    let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
-    let year = era * 400 + year_of_era + u64::from(month <= 2);
+    let date = Date::of(unix_seconds.saturating_mul(1_000_000_000)).to_string().replace('-', "");
+    let seconds = unix_seconds % 86_400;
     let (hour, minute, second) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
-    format!("{year:04}{month:02}{day:02}-{hour:02}{minute:02}{second:02}")
+    format!("{date}-{hour:02}{minute:02}{second:02}")
 }
 
 #[cfg(test)]

@@ -6,4 +6,5 @@ mod inputs;
 mod kit;
 mod known;
 mod listen;
+mod merge;
 mod reports;
