@@ -15,6 +15,7 @@ mod metric;
 mod msg;
 pub(crate) mod outage;
 pub(crate) mod picture;
+pub(crate) mod sampling;
 mod scrape;
 mod start;
 pub(crate) mod tally;

@@ -12,6 +12,7 @@ pub mod environment;
 mod faults;
 mod keys;
 mod orders;
+mod own_spans;
 mod running;
 mod scrapes;
 mod service;

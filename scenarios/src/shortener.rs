@@ -1,6 +1,7 @@
 //! The URL shortener: what it says of itself, how its services are wired, what is asked of it, how it can be broken.
 
 mod cardinality;
+mod contexts;
 mod declaration;
 mod defects;
 mod degradation;
@@ -52,6 +53,7 @@ pub fn system(programs: Programs) -> System {
 fn scenarios() -> Vec<Scenario> {
     let families = [
         linkage::scenarios(),
+        contexts::scenarios(),
         cardinality::scenarios(),
         scraping::scenarios(),
         starting::scenarios(),

@@ -44,6 +44,10 @@ defects! {
     ResourceBare, "resource-bare", "url-api", "sends a resource with service.name and nothing else";
     HealthTraced, "health-traced", "url-api", "traces health checks, readiness checks and scrapes";
     SpanNeverEnded, "span-never-ended", "url-api", "never ends its SELECT spans, so that they are never exported";
+    SamplerZeroAtEdge, "sampler-zero-at-edge", "url-api", "samples none of the traces that begin here";
+    SamplerIgnoresParent, "sampler-ignores-parent", "analytics-consumer", "samples every trace, whatever its parent decided";
+    TraceparentMalformedForwarded, "traceparent-malformed-forwarded", "url-api", "hands a traceparent that is not valid on as it came";
+    NoResponseHeader, "no-response-header", "url-api", "answers without traceresponse";
     ClockSkewed, "clock-skewed", "analytics-rpc", "stamps its spans five seconds in the past";
 
     KafkaSendWithoutHeaders, "kafka-send-without-headers", "url-api", "sends the record without trace context";

@@ -23,6 +23,7 @@ use trace_context::Headers;
 
 use crate::defect::Defect;
 use crate::metrics::{Count, DURATION_BOUNDS, Labels, Latency, Metrics};
+use crate::propagation;
 use crate::service::{Fatal, Service};
 
 static TRACERESPONSE: HeaderName = HeaderName::from_static("traceresponse");
@@ -128,6 +129,9 @@ async fn trace(State(server): State<Arc<HttpServer>>, request: Request, next: Ne
     let parent = telemetry.propagator().extract_with_context(&Context::new(), &Headers(request.headers()));
     let parent = match server.defect() {
         Some(Defect::PhoneInBaggage) => with_member(&parent, "user.phone", text(request.headers(), PHONE)),
+        Some(Defect::TraceparentMalformedForwarded) => {
+            propagation::with_malformed(&parent, request.headers())
+        }
         Some(Defect::BaggageOversize) => with_member(&parent, "debug.state", Some("x".repeat(2_000))),
         _ => parent,
     };
@@ -144,7 +148,8 @@ async fn trace(State(server): State<Arc<HttpServer>>, request: Request, next: Ne
         span.fail(status.as_str().to_owned());
     }
     count(&server, &asked, &response, span.context(), started);
-    let traceresponse = telemetry.traceparent(span.context());
+    let promised = server.defect() != Some(Defect::NoResponseHeader);
+    let traceresponse = telemetry.traceparent(span.context()).filter(|_| promised);
     if let Some(value) = traceresponse.and_then(|value| HeaderValue::from_str(&value).ok()) {
         response.headers_mut().insert(TRACERESPONSE.clone(), value);
     }

@@ -4,10 +4,12 @@
 
 use std::collections::BTreeMap;
 
+use http::HeaderMap;
 use opentelemetry::Context;
 use opentelemetry::propagation::{Extractor, Injector, TextMapPropagator};
 use rdkafka::message::{Header, Headers, OwnedHeaders};
 use tonic::metadata::{MetadataKey, MetadataMap};
+use trace_context::TraceParent;
 
 /// The record headers that carry `context`.
 pub(crate) fn headers_with(propagator: &dyn TextMapPropagator, context: &Context) -> OwnedHeaders {
@@ -15,6 +17,30 @@ pub(crate) fn headers_with(propagator: &dyn TextMapPropagator, context: &Context
     propagator.inject_context(context, &mut Carrier(&mut carrier));
     let headers = OwnedHeaders::new_with_capacity(carrier.len());
     carrier.iter().fold(headers, |headers, (key, value)| headers.insert(Header { key, value: Some(value) }))
+}
+
+/// A `traceparent` that is not valid, kept to be handed on as it came: see `traceparent-malformed-forwarded`.
+#[derive(Debug)]
+struct AsItCame(String);
+
+/// Keeps the `traceparent` of these headers in the context when it is not valid.
+pub(crate) fn with_malformed(context: &Context, headers: &HeaderMap) -> Context {
+    let value =
+        headers.get("traceparent").map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
+    match value.filter(|value| TraceParent::parse(value).is_none()) {
+        Some(value) => context.with_value(AsItCame(value)),
+        None => context.clone(),
+    }
+}
+
+/// The record headers that carry what came in, where that was kept, else `context`.
+pub(crate) fn headers_as_they_came(propagator: &dyn TextMapPropagator, context: &Context) -> OwnedHeaders {
+    match context.get::<AsItCame>() {
+        Some(AsItCame(value)) => {
+            OwnedHeaders::new().insert(Header { key: "traceparent", value: Some(value) })
+        }
+        None => headers_with(propagator, context),
+    }
 }
 
 /// The context that record headers carry; an empty one when there is none or it is broken.

@@ -9,6 +9,7 @@ mod exporter;
 mod level;
 mod logs;
 mod resource;
+mod sampling;
 mod tampering;
 
 use std::time::Duration;
@@ -55,7 +56,8 @@ impl Telemetry {
         let resource = resource::of(common);
         let exporters = Exporters::from(common, environment)?;
 
-        let mut traces = SdkTracerProvider::builder().with_resource(resource.clone());
+        let traces = SdkTracerProvider::builder().with_resource(resource.clone());
+        let mut traces = sampling::sampled(traces, common.defect);
         if let Some(exporter) = exporters.spans()? {
             traces = match common.defect.and_then(Tampering::of) {
                 Some(tampering) => traces

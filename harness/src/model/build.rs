@@ -351,6 +351,12 @@ impl SpanBuild<'_> {
         self
     }
 
+    /// The `tracestate` that came with its context.
+    pub fn trace_state(mut self, state: &str) -> Self {
+        self.span.trace_state = state.into();
+        self
+    }
+
     /// Marks the parent as remote, or as known to be local.
     pub fn parent_remote(mut self, remote: bool) -> Self {
         self.span.flags |= if remote { 0x300 } else { 0x100 };

@@ -15,6 +15,9 @@ pub struct Declaration {
     pub edges: Vec<Edge>,
     pub operations: Vec<Operation>,
     pub topics: Vec<Topic>,
+    /// How traces that begin here are sampled; `None`: nothing is promised.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sampling: Option<Sampling>,
     #[serde(default)]
     pub logs: Logs,
     /// Members of baggage that travel with every request, each an attribute of the spans on its way (TRACE-15).
@@ -41,6 +44,16 @@ impl Declaration {
     }
 }
 
+/// What a system promises of its sampling (TRACE-11, TRACE-13).
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Sampling {
+    /// The share of the traces that begin here which is kept, from 0 to 1.
+    pub ratio: f64,
+    /// Whether traces with an error are kept whatever the ratio says.
+    #[serde(default)]
+    pub keeps_errors: bool,
+}
+
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct ServiceDeclaration {
     /// Its `service.name`.
@@ -61,6 +74,9 @@ pub struct ServiceDeclaration {
     /// Where its log level is changed while it runs.
     #[serde(default)]
     pub log_level: Option<LogLevelAddress>,
+    /// Whether its answers name their trace, in `traceresponse` or `traceparent` (TRACE-18).
+    #[serde(default)]
+    pub answers_with_trace: bool,
 }
 
 impl ServiceDeclaration {

@@ -197,6 +197,12 @@ pub struct Link {
     pub attributes: Vec<(String, Value)>,
 }
 
+impl fmt::Display for TraceParent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "00-{}-{}-{:02x}", self.trace, self.span, self.flags)
+    }
+}
+
 /// A `traceparent` header value that is valid by W3C Trace Context level 2.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TraceParent {
@@ -223,6 +229,11 @@ impl TraceParent {
         }
         let flags = u8::from_str_radix(flags, 16).ok()?;
         Some(TraceParent { trace: TraceId::from_hex(trace)?, span: SpanId::from_hex(span)?, flags })
+    }
+
+    /// Whether its sender keeps the trace.
+    pub fn is_sampled(self) -> bool {
+        self.flags & 1 != 0
     }
 }
 

@@ -257,6 +257,11 @@ impl<'a> Span<'a> {
         read::status_message(self.bytes())
     }
 
+    /// The `tracestate` that came with its context, as it stands in the span; empty: none.
+    pub fn trace_state(self) -> &'a str {
+        read::trace_state(self.bytes())
+    }
+
     /// `Some(true)`: the parent is in another process; `None`: the sender did not say.
     pub fn parent_is_remote(self) -> Option<bool> {
         let flags = self.row().flags;

@@ -4,10 +4,11 @@
 //! (`silent: NAME`). Only a closed barrier and a fence that closed by exit or marker prove that something is missing.
 
 use crate::model::{
-    BarrierKind, Case, Counts, Edge, EdgeKind, Fault, FaultTarget, Fence, Kind, Process, ProcessId,
-    SenderEntry, Span, UnixNanos,
+    BarrierKind, Case, Counts, Edge, EdgeKind, Fault, FaultTarget, Fence, GroupOffset, Kind, Process,
+    ProcessId, Record, SenderEntry, Span, UnixNanos,
 };
 
+use super::sampling::{is_unsampled, is_unsampled_record};
 use super::traffic::operation_of;
 
 /// Why no span of a process that had work was received.
@@ -193,6 +194,7 @@ fn answered(case: &Case, process: &Process) -> bool {
         its_own(&stimulus.process, &stimulus.service)
             && stimulus.answer.is_some()
             && stimulus.port == "main"
+            && !is_unsampled(stimulus)
             && (!stimulus.by_barrier || operation_of(case, stimulus).is_some())
     })
 }
@@ -205,9 +207,22 @@ fn committed(case: &Case, service: &str) -> bool {
     groups.filter(|(_, group)| group.service == service).any(|(topic, group)| {
         case.evidence.offsets.iter().any(|offset| {
             let names = (offset.topic.as_str(), offset.group.as_str());
-            names == (&topic.name, &group.name) && offset.committed.is_some_and(|committed| committed > 0)
+            let named = names == (topic.name.as_str(), group.name.as_str());
+            named
+                && offset
+                    .committed
+                    .is_some_and(|committed| committed > 0 && is_sampled_below(case, offset, committed))
         })
     })
+}
+
+/// Whether some record below that offset may belong to a trace that is sampled: one without a context may.
+fn is_sampled_below(case: &Case, offset: &GroupOffset, committed: i64) -> bool {
+    let of_partition = |record: &&Record| {
+        record.topic == offset.topic && record.partition == offset.partition && record.offset < committed
+    };
+    let mut below = case.evidence.records.iter().filter(of_partition).peekable();
+    below.peek().is_none() || below.any(|record| !is_unsampled_record(record))
 }
 
 /// Whether a declared caller got an answer from the service: by its client span, else by its own undegraded answer.
@@ -224,6 +239,7 @@ fn was_called(case: &Case, service: &str) -> bool {
     case.evidence.stimuli.iter().any(|stimulus| {
         let Some(operation) = operation_of(case, stimulus) else { return false };
         operation.calls.as_deref() == Some(service)
+            && !is_unsampled(stimulus)
             && stimulus.answer.as_ref().is_some_and(|answer| {
                 answer.status == 200
                     && !operation.degraded_when.is_empty()
@@ -243,7 +259,7 @@ const GIVEN_BY_SERVERS: [&str; 7] = [
     "UNAUTHENTICATED",
 ];
 
-fn answered_call(span: Span<'_>, over: &EdgeKind) -> bool {
+pub(crate) fn answered_call(span: Span<'_>, over: &EdgeKind) -> bool {
     match over {
         EdgeKind::Grpc { method } => {
             let code = span.text("rpc.response.status_code").unwrap_or_default();

@@ -36,6 +36,16 @@ fn click(shortener: &mut Shortener) {
     shortener.click();
 }
 
+/// Clicks of callers that sample, that do not, and that send nonsense.
+fn contexts(shortener: &mut Shortener) {
+    shortener.click();
+    shortener.click_with_malformed_context();
+    shortener.unsampled_click(true);
+    if shortener.is("sampler-zero-at-edge") {
+        shortener.unsampled_click(false);
+    }
+}
+
 fn burst(shortener: &mut Shortener) {
     shortener.batch(100);
 }
@@ -81,6 +91,15 @@ const ROWS: &[Row] = &[
     Row { defect: "health-traced", drive: everything, fails: "TRACE-12 TRACE-04", cannot_judge: "" },
     Row { defect: "span-never-ended", drive: everything, fails: "TRACE-16", cannot_judge: "" },
     Row { defect: "clock-skewed", drive: everything, fails: "TRACE-16", cannot_judge: "" },
+    Row { defect: "sampler-zero-at-edge", drive: contexts, fails: "TRACE-11", cannot_judge: "" },
+    Row { defect: "sampler-ignores-parent", drive: contexts, fails: "TRACE-11 TRACE-03", cannot_judge: "" },
+    Row {
+        defect: "traceparent-malformed-forwarded",
+        drive: contexts,
+        fails: "TRACE-17 MSG-01 MSG-02 TRACE-04",
+        cannot_judge: "",
+    },
+    Row { defect: "no-response-header", drive: click, fails: "TRACE-18", cannot_judge: "" },
     Row {
         defect: "kafka-send-without-headers",
         drive: click,

@@ -15,6 +15,8 @@ pub(crate) struct Shortener {
     pub(crate) declaration: Declaration,
     defect: &'static str,
     codes: u32,
+    /// The `traceparent` that the request under way came with, when it is not valid.
+    malformed: Option<&'static str>,
 }
 
 const METHOD: &str = "analytics.v1.Analytics/GetClickCount";
@@ -40,8 +42,11 @@ impl Shortener {
             }
             _ => {}
         }
+        let mut declaration = declaration();
+        declaration.sampling = Some(Sampling { ratio: 1.0, keeps_errors: false });
+        declaration.services[0].answers_with_trace = true;
         let mut shortener =
-            Shortener { build, api, rpc, consumer, declaration: declaration(), defect, codes: 0 };
+            Shortener { build, api, rpc, consumer, declaration, defect, codes: 0, malformed: None };
         shortener.probe();
         shortener
     }
@@ -96,10 +101,56 @@ impl Shortener {
     fn request(&mut self, operation: &str, method: &str, route: &str, path: &str, status: u16) -> Address {
         let api = self.api.clone();
         let root = self.server(&api, method, route, path, status).add();
-        let stimulus = self.build.stimulus(&api, operation, method, path, status);
-        stimulus.trace = Some(root.trace);
+        self.build.stimulus(&api, operation, method, path, status);
+        self.name_trace(root, "01");
+        let malformed = self.malformed.map(|value| ("traceparent".to_string(), value.to_string()));
+        self.last_stimulus().headers.extend(malformed);
         self.log(&api, root);
         root
+    }
+
+    fn last_stimulus(&mut self) -> &mut Stimulus {
+        self.build.evidence_mut().stimuli.last_mut().expect("a stimulus")
+    }
+
+    /// The answer given last says which trace it belongs to, with these flags.
+    fn name_trace(&mut self, root: Address, flags: &str) {
+        if self.is("no-response-header") {
+            return;
+        }
+        let stimulus = self.last_stimulus();
+        stimulus.trace = Some(root.trace);
+        let named = format!("00-{}-{}-{flags}", root.trace, root.span);
+        stimulus.answer.as_mut().expect("an answer").headers.push(("traceresponse".into(), named));
+    }
+
+    /// A click whose request carried a context that is not valid.
+    pub(crate) fn click_with_malformed_context(&mut self) {
+        self.malformed = Some("00-not-a-context");
+        self.click();
+        self.malformed = None;
+    }
+
+    /// A click in the trace of a caller that does not sample it, or of an edge that samples nothing.
+    pub(crate) fn unsampled_click(&mut self, by_caller: bool) {
+        let (api, consumer) = (self.api.clone(), self.consumer.clone());
+        let number = self.build.now_ms() as u8;
+        let root = Address { trace: TraceId([number; 16]), span: SpanId([number; 8]) };
+        self.build.stimulus(&api, "click", "GET", "/unsampled", 302);
+        self.name_trace(root, "00");
+        if by_caller {
+            let sent = format!("00-{}-00000000000000ff-00", root.trace);
+            self.last_stimulus().headers.push(("traceparent".into(), sent));
+        }
+        let header = format!("00-{}-{}-00", root.trace, root.span);
+        let record = self.build.record(TOPIC, &[("traceparent", &header)]);
+        self.build.committed("analytics", TOPIC, Some(record.offset + 1), record.offset + 1);
+        if self.is("sampler-ignores-parent") {
+            let span = self.build.span(&consumer, Kind::Consumer, &format!("process {TOPIC}")).child_of(root);
+            let span =
+                messaging(span, "process", "process").attribute("messaging.consumer.group.name", "analytics");
+            located(span, self.defect, &record).add();
+        }
     }
 
     /// A database call of that service under a parent.
@@ -197,8 +248,16 @@ impl Shortener {
         let parent = creator.traceparent();
         let headers = [("traceparent", parent.as_str())];
         let bare = self.is("kafka-send-without-headers") || self.is("kafka-header-in-body");
-        let record = self.build.record(TOPIC, if bare { &[] } else { &headers });
+        let record = match self.forwarded() {
+            Some(value) => self.build.record(TOPIC, &[("traceparent", value)]),
+            None => self.build.record(TOPIC, if bare { &[] } else { &headers }),
+        };
         (record, creator)
+    }
+
+    /// What goes into the record's header as it came.
+    fn forwarded(&self) -> Option<&'static str> {
+        self.malformed.filter(|_| self.is("traceparent-malformed-forwarded"))
     }
 
     fn offset(&self) -> i64 {
@@ -217,6 +276,7 @@ impl Shortener {
             return;
         }
         let reads = !self.is("consumer-ignores-headers") && !self.is("kafka-send-without-headers");
+        let reads = reads && self.forwarded().is_none();
         let span = self.build.span(&consumer, Kind::Consumer, &format!("process {TOPIC}"));
         let span = if reads { span.child_of(creator).link_to(creator) } else { span };
         let span =

@@ -14,6 +14,9 @@ super::family! {
     trace_08,
     trace_09,
     trace_10,
+    trace_11,
     trace_12,
     trace_16,
+    trace_17,
+    trace_18,
 }

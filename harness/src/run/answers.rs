@@ -12,13 +12,13 @@ const ACCEPT: &str = "application/openmetrics-text;version=1.0.0,text/plain;vers
 const BODY_MAX: usize = 16 * 1024 * 1024;
 
 /// Asks `http://<address><path>` once. Never fails: an absent answer is evidence too. The second value is the trace
-/// that the answer names.
+/// that the answer names, with its flags.
 pub(super) async fn ask(
     client: &reqwest::Client,
     address: SocketAddr,
     path: &str,
     accept: Option<&str>,
-) -> (HttpAnswer, Option<crate::model::TraceId>) {
+) -> (HttpAnswer, Option<crate::model::TraceParent>) {
     let request = client
         .get(format!("http://{address}{path}"))
         .header("accept", accept.unwrap_or(ACCEPT))
@@ -33,8 +33,7 @@ pub(super) async fn ask(
     };
     let content_type = text("content-type");
     let named = text("traceresponse").or_else(|| text("traceparent"));
-    let trace =
-        named.and_then(|header| crate::model::TraceParent::parse(&header)).map(|context| context.trace);
+    let trace = named.and_then(|header| crate::model::TraceParent::parse(&header));
     match response.bytes().await {
         Ok(bytes) => {
             let body = String::from_utf8_lossy(&bytes[..bytes.len().min(BODY_MAX)]).into_owned();

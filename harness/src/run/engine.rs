@@ -17,7 +17,7 @@ use crate::backend::{Backends, Kind, Selection};
 use crate::bundle::{self, Writer};
 use crate::collector::{Collector, Options};
 use crate::judge::judge;
-use crate::model::{BarrierKind, Evidence, Expectation, ExpectationKind, Fence, KeyWatch};
+use crate::model::{BarrierKind, Evidence, Expectation, ExpectationKind, ExportRequest, Fence, KeyWatch};
 use crate::proxy::Proxy;
 use crate::report::progress::Progress;
 use crate::report::{BackendReport, Plan, RunReport, ScenarioReport};
@@ -387,13 +387,20 @@ impl Running {
     /// What has arrived so far, posing as complete.
     fn as_if_complete(&self) -> Evidence {
         let mut evidence = self.evidence.clone();
-        evidence.requests = self.collector.requests();
+        evidence.requests = self.requests();
         evidence.ledger = self.collector.ledger();
         evidence.barrier.kind = BarrierKind::Stated;
         for process in &mut evidence.processes {
             process.fence = Fence::Marker { at: super::running::now() };
         }
         evidence
+    }
+
+    /// What the collector received, and the spans of the contexts that we sent.
+    fn requests(&self) -> Vec<ExportRequest> {
+        let mut requests = self.collector.requests();
+        requests.extend(self.evidence.stimuli.iter().filter_map(super::own_spans::span_of));
+        requests
     }
 
     async fn begin_stack(&mut self) -> Result<(), Stop> {
@@ -426,7 +433,7 @@ impl Running {
         self.evidence.key_watches = self.key_watches();
         self.evidence.probes.extend(probes);
         self.evidence.keys.extend(keys);
-        self.evidence.requests = self.collector.requests();
+        self.evidence.requests = self.requests();
         self.evidence.ledger = self.collector.ledger();
         self.share.give_back().await;
         self.collector.shutdown().await;

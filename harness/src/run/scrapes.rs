@@ -182,8 +182,10 @@ impl Running {
         path: &str,
         sent: UnixNanos,
         answer: &HttpAnswer,
-        trace: Option<TraceId>,
+        trace: Option<TraceParent>,
     ) {
+        let named =
+            trace.map(|context| ("traceresponse".to_string(), context.to_string())).into_iter().collect();
         self.evidence.stimuli.push(Stimulus {
             id: self.evidence.stimuli.len() as u32 + 1,
             kind: StimulusKind::Http { method: "GET".into(), path: path.into() },
@@ -194,10 +196,10 @@ impl Running {
             port: port.into(),
             sent,
             answered: answer.status.map(|_| now()),
-            answer: answer.status.map(|status| Answer { status, ..Answer::default() }),
+            answer: answer.status.map(|status| Answer { status, headers: named, ..Answer::default() }),
             error: answer.error.clone(),
             gave_up: answer.status.is_none().then(now),
-            trace,
+            trace: trace.map(|context| context.trace),
             unique: None,
             phase: "barrier".into(),
             by_barrier: true,

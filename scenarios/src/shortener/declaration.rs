@@ -25,6 +25,7 @@ pub(super) fn shortener() -> Declaration {
                 must_batch: false,
             }],
         }],
+        sampling: Some(Sampling { ratio: 1.0, keeps_errors: false }),
         ..Declaration::default()
     }
 }
@@ -56,6 +57,7 @@ fn url_api() -> ServiceDeclaration {
     let mut service =
         service(API, vec![port("main", 8080, "http"), port("admin", 9464, "http")], &["postgres"]);
     service.event_id_attribute = Some("shortener.event.id".into());
+    service.answers_with_trace = true;
     let request = ["http_request_method", "http_route", "http_response_status_code"];
     let requests = Counted::HttpRequests {
         route_label: "http_route".into(),

@@ -10,6 +10,7 @@ const MIX: &str = "a_known_mix_is_counted_truly";
 const IDS: &str = "two_thousand_links_add_no_series";
 const CLICK: &str = "a_click_is_one_trace_across_kafka";
 const DETAIL: &str = "a_link_detail_spans_three_services";
+const CONTEXTS: &str = "contexts_are_continued_or_begun_anew";
 const TARGETS: &str = "every_target_answers_with_metrics";
 const ORDERS: &str = "every_order_gets_healthy";
 const READINESS: &str = "readiness_follows_the_backends";
@@ -68,6 +69,10 @@ fn trace() -> Vec<Row> {
         "resource-bare" on API, in CLICK, turns ["TRACE-10"] also [] cannot judge []: "a resource with nothing but service.name";
         "health-traced" on API, in CLICK, turns ["TRACE-12"] also ["TRACE-04"] cannot judge []: "traces health checks and scrapes";
         "span-never-ended" on API, in "an_unknown_code_is_not_an_error_of_the_server", turns ["TRACE-16"] also ["LOG-02"] cannot judge []: "never ends its SELECT";
+        "sampler-zero-at-edge" on API, in CONTEXTS, turns ["TRACE-11"] also [] cannot judge []: "samples nothing that begins here";
+        "sampler-ignores-parent" on CONSUMER, in CONTEXTS, turns ["TRACE-11"] also ["TRACE-03"] cannot judge []: "samples whatever its parent decided";
+        "traceparent-malformed-forwarded" on API, in CONTEXTS, turns ["TRACE-17"] also ["MSG-01" "MSG-02" "TRACE-04"] cannot judge []: "hands on a header that is not valid";
+        "no-response-header" on API, in CLICK, turns ["TRACE-18"] also [] cannot judge []: "answers without traceresponse";
         "clock-skewed" on RPC, in DETAIL, turns ["TRACE-16"] also [] cannot judge []: "its clock is 5 s behind";
     }
 }

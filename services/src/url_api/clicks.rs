@@ -125,6 +125,9 @@ impl Clicks {
                 propagator.inject_context(context, &mut Carrier(&mut event.context));
                 OwnedHeaders::new()
             }
+            Some(Defect::TraceparentMalformedForwarded) => {
+                propagation::headers_as_they_came(propagator, context)
+            }
             _ => propagation::headers_with(propagator, context),
         };
         let value = serde_json::to_string(&event).expect("strings and numbers are JSON");

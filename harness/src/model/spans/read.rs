@@ -6,6 +6,7 @@ use prost::Message;
 use crate::model::{Link, SpanId, TraceId, Value, ValueRef};
 use crate::otlp::wire::cursor::{Cursor, WireType};
 
+const TRACE_STATE: u32 = 3;
 pub(super) const ATTRIBUTES: u32 = 9;
 const EVENTS: u32 = 11;
 const LINKS: u32 = 13;
@@ -141,6 +142,10 @@ pub(super) fn events(span: &[u8]) -> Vec<(String, Vec<(String, Value)>)> {
 pub(super) fn status_message(span: &[u8]) -> &str {
     let message = field(span, STATUS).and_then(|status| field(status, 2));
     message.and_then(|message| std::str::from_utf8(message).ok()).unwrap_or("")
+}
+
+pub(super) fn trace_state(span: &[u8]) -> &str {
+    field(span, TRACE_STATE).and_then(|state| std::str::from_utf8(state).ok()).unwrap_or("")
 }
 
 /// The first delimited field of that number, as text: for resources and scopes.

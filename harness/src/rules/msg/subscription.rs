@@ -7,6 +7,7 @@ use std::collections::HashMap;
 
 use crate::model::attributes::{Attributes, Key};
 use crate::model::{Case, Group, Kind, Record, Span, SpanId, Topic, TraceId, TraceParent};
+use crate::rules::sampling::is_unsampled_record;
 
 /// The address of a span, captured or not.
 pub(super) type Context = (TraceId, SpanId);
@@ -16,7 +17,7 @@ pub(super) struct Subscription<'c> {
     case: &'c Case<'c>,
     pub(super) topic: &'c Topic,
     pub(super) group: &'c Group,
-    /// The records below the committed offset.
+    /// The records below the committed offset whose traces are sampled: of the others no span will ever come.
     pub(super) consumed: Vec<&'c Record>,
     pub(super) spans: Vec<Processing<'c>>,
     by_context: HashMap<Context, Vec<u32>>,
@@ -113,7 +114,7 @@ impl<'c> Subscription<'c> {
         let of_topic = case.evidence.records.iter().filter(|record| record.topic == topic.name);
         let below =
             |record: &&Record| committed.get(&record.partition).is_some_and(|end| record.offset < *end);
-        let consumed: Vec<_> = of_topic.filter(below).collect();
+        let consumed: Vec<_> = of_topic.filter(below).filter(|record| !is_unsampled_record(record)).collect();
         let mut contexts = HashMap::new();
         for context in consumed.iter().filter_map(|record| creation_context(record)) {
             *contexts.entry(context).or_default() += 1;

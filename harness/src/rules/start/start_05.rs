@@ -3,6 +3,7 @@
 use crate::model::{Case, Fault as Injected, FaultTarget, Judgement, Process, Severity, Stimulus, UnixNanos};
 use crate::rules::Rule;
 use crate::rules::absence::{Proof, proof_of_absence};
+use crate::rules::sampling::is_unsampled;
 use crate::rules::tally::{Fault, Tally};
 use crate::rules::traffic::stimulus_subject;
 
@@ -96,6 +97,9 @@ fn judge_arrival(case: &Case, fault: &Injected, process: &Process, judgement: &m
     let Some(ended) = fault.ended else { return };
     for stimulus in asked(case, process).filter(|stimulus| stimulus.sent >= ended) {
         let (Some(trace), Some(answered)) = (stimulus.trace, stimulus.answered) else { continue };
+        if is_unsampled(stimulus) {
+            continue;
+        }
         if case.spans.trace(trace).any(|span| span.process() == Some(&process.id)) {
             judgement.judged();
             continue;

@@ -6,6 +6,7 @@ use crate::model::{Case, Judgement, Kind, Severity, Span, Stimulus, StimulusKind
 use crate::rules::Rule;
 use crate::rules::absence::{Proof, proof_of_absence_in, silence_of};
 use crate::rules::picture::{Picture, line_of};
+use crate::rules::sampling::is_unsampled;
 use crate::rules::tally::{Fault, Tally};
 use crate::rules::text::{count, quoted, shown, span_subject};
 use crate::rules::traffic::{operation_of, stimuli_by_trace, stimulus_subject};
@@ -94,7 +95,8 @@ fn judge_stimulus<'a>(
     let (service, kind) = declared_root(case, stimulus);
     let is_declared = |root: &&Span<'_>| case.service(**root) == service && root.kind() == kind;
     let declared = roots.iter().find(is_declared).copied();
-    if declared.is_none() && (operation_of(case, stimulus).is_none() || silence_of(case, service).is_some()) {
+    let owed = || operation_of(case, stimulus).is_some() && !is_unsampled(stimulus) && silence_of(case, service).is_none();
+    if declared.is_none() && !owed() {
         return judge_extra(case, stimulus, None, roots, judgement, tally);
     }
     let Some(root) = declared else {

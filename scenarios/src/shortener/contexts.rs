@@ -1,0 +1,97 @@
+//! Trace context that comes from outside: valid, unsampled, of a later version, and broken in every way.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use probity::run::{Request, Running, Scenario, Stack, Stop};
+
+use super::traffic::{click, clicks_are_rows, detail, link};
+use super::{API, CONSUMER, ENDPOINTS, RPC, drive};
+
+pub(super) fn scenarios() -> Vec<Scenario> {
+    vec![Scenario {
+        name: "contexts_are_continued_or_begun_anew",
+        family: "trace",
+        about: "a valid context goes on to Kafka and the RPC as it came, an invalid one starts a new trace",
+        stack: || Stack::of(&[API, RPC, CONSUMER]).set("CONSUMER_JOIN", "parent"),
+        drive: drive!(contexts),
+    }]
+}
+
+/// What is put in place of the ids of one request.
+const TRACE: &str = "{trace}";
+const SPAN: &str = "{span}";
+
+type Headers = &'static [(&'static str, &'static str)];
+
+/// The context goes on: the first is sampled, later ones are not, or are of other shapes that are valid.
+const VALID: &[Headers] = &[
+    &[("traceparent", "00-{trace}-{span}-01"), ("tracestate", "foo=1,bar= 2 ,rojo@@x=3")],
+    &[
+        ("TraceParent", " 00-{trace}-{span}-03\t"),
+        ("tracestate", "foo=1"),
+        ("TraceState", ""),
+        ("tracestate", "bar=2"),
+    ],
+    &[("traceparent", "cc-{trace}-{span}-01-what-the-future-will-be-like")],
+    &[("traceparent", "00-{trace}-{span}-ff"), ("tracestate", "Foo=1")],
+    &[("traceparent", "00-{trace}-{span}-00"), ("tracestate", "foo=1")],
+    &[("traceparent", "00-{trace}-{span}-02")],
+];
+
+/// A new trace begins.
+const INVALID: &[Headers] = &[
+    &[("traceparent", "00-{trace}-{span}-01.")],
+    &[("traceparent", "00-{trace}-{span}-01-what-the-future-will-be-like"), ("tracestate", "foo=1")],
+    &[("traceparent", "cc-{trace}-{span}-01.what-the-future-will-be-like")],
+    &[("traceparent", "ff-{trace}-{span}-01")],
+    &[("traceparent", "0-{trace}-{span}-01")],
+    &[("traceparent", "00-{trace}0-{span}-01")],
+    &[("traceparent", "00-00000000000000000000000000000000-{span}-01")],
+    &[("traceparent", "00-{trace}-0000000000000000-01")],
+    &[("traceparent", "00-{trace}-{span}-001")],
+    &[("traceparent", "00-{trace}-{span}-0G")],
+    &[("traceparent", "00-{trace}-{span}-01"), ("traceparent", "00-{trace}-{span}-01")],
+    &[("traceparent", "")],
+    &[("tracestate", "foo=1,bar=2")],
+];
+
+async fn contexts(running: &mut Running) -> Result<(), Stop> {
+    let code = link(running).await?;
+    running.send(click(&code)).await;
+    let mut ids = Ids::new();
+    let clicks: Vec<_> =
+        VALID.iter().chain(INVALID).map(|headers| ids.put_into(click(&code), headers)).collect();
+    let count = clicks.len() as u64 + 1;
+    for sent in running.send_all(clicks, 1).await {
+        running.expect_status(&sent, 302);
+    }
+    clicks_are_rows(running, count).await?;
+    running.says(API, ENDPOINTS, Duration::from_secs(5)).await;
+    for headers in [VALID[0], VALID[4], INVALID[0]] {
+        let sent = running.send(ids.put_into(detail(&code), headers)).await;
+        running.expect_json(&sent, "clicks", count.into());
+    }
+    Ok(())
+}
+
+/// Ids that no other run has.
+struct Ids {
+    start: u64,
+    count: u64,
+}
+
+impl Ids {
+    fn new() -> Self {
+        let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Ids { start: since_epoch.as_nanos() as u64 | 1, count: 0 }
+    }
+
+    fn put_into(&mut self, request: Request, headers: Headers) -> Request {
+        self.count += 1;
+        let (trace, span) =
+            (format!("{:016x}{:016x}", self.start, self.count), format!("{:016x}", self.start ^ self.count));
+        headers.iter().fold(request, |request, (name, value)| {
+            request.header(name, value.replace(TRACE, &trace).replace(SPAN, &span))
+        })
+    }
+}
