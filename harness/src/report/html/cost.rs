@@ -21,6 +21,8 @@ const PHASES: [&str; 5] = ["start", "drive", "barrier", "judge", "run"];
 struct Own<'a> {
     seconds: f64,
     backends: &'a [BackendReport],
+    /// Where the evidence lies, as a person would type it.
+    evidence: Option<&'a str>,
     /// Seconds by phase, one a scenario, in the run's order.
     scenarios: Vec<&'a std::collections::BTreeMap<String, f64>>,
 }
@@ -35,9 +37,14 @@ pub(super) fn write(html: &mut String, page: &Page) {
     time(html, page);
     backends(html, &run.backends);
     html.push_str("</div>");
+    if let Some(evidence) = &run.evidence {
+        let evidence = escape(&plain(evidence, markup::FIELD_MAX));
+        _ = write!(html, "<p class=\"quiet\">evidence <code class=\"command\">{evidence}</code></p>");
+    }
     let own = Own {
         seconds: run.seconds,
         backends: &run.backends,
+        evidence: run.evidence.as_deref(),
         scenarios: run.scenarios.iter().map(|scenario| &scenario.seconds).collect(),
     };
     _ = writeln!(

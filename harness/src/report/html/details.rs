@@ -150,3 +150,6 @@ fn connections(build: &Build) -> Value {
 fn plain(text: &str) -> String {
     markup::plain(text, markup::NAME_MAX)
 }
+
+#[cfg(test)]
+mod tests;

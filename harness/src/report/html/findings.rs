@@ -54,8 +54,11 @@ fn group(html: &mut String, scenario: &ScenarioReport, key: &str) {
         _ = writeln!(html, "<p class=\"reason is-incomplete\">{} {}</p>", icon("incomplete"), prose(reason));
     }
     let identified = identified(scenario, key);
-    let loud: Vec<_> = identified.iter().filter(|(_, finding)| finding.severity != Severity::Note).collect();
-    for alike in loud.chunk_by(|(_, a), (_, b)| a.rule == b.rule && a.severity == b.severity) {
+    let mut loud: Vec<_> =
+        identified.iter().filter(|(_, finding)| finding.severity != Severity::Note).collect();
+    loud.sort_by_key(|(_, finding)| finding.known.is_some());
+    let kind = |finding: &Finding| (finding.rule.clone(), finding.severity, finding.known.is_some());
+    for alike in loud.chunk_by(|(_, a), (_, b)| kind(a) == kind(b)) {
         for (id, finding) in alike.iter().take(IN_FULL_MAX) {
             card(html, scenario, key, id, finding);
         }
@@ -68,12 +71,15 @@ pub(super) fn title(scenario: &ScenarioReport) -> String {
     if scenario.name.is_empty() { "the run".into() } else { plain(&scenario.name, markup::NAME_MAX) }
 }
 
-/// Every finding with its address: stays the same from run to run, as long as rule and subject do.
+/// Every finding with its address: stays the same from run to run, as long as rule, subject and fault do.
 pub(super) fn identified<'s>(scenario: &'s ScenarioReport, key: &str) -> Vec<(String, &'s Finding)> {
     let mut seen = std::collections::HashMap::new();
     let identify = |finding: &'s Finding| {
-        let digest: String =
-            Sha256::digest(&finding.subject).iter().take(4).map(|byte| format!("{byte:02x}")).collect();
+        let digest: String = Sha256::digest(format!("{}\0{}", finding.subject, finding.fault))
+            .iter()
+            .take(4)
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
         let count = seen.entry((finding.rule.as_str(), digest.clone())).or_insert(0u32);
         *count += 1;
         let own = if *count == 1 { digest } else { format!("{digest}-{count}") };
@@ -102,6 +108,13 @@ fn card(html: &mut String, scenario: &ScenarioReport, key: &str, id: &str, findi
         row(html, "known", &prose(&format!("{}{until}: shown, not counted", known.reason)));
     }
     row(html, "where", &prose(&finding.subject));
+    if let Some(expired) = &finding.expired {
+        let until = expired.until.as_ref().map(|until| format!(" until {until}")).unwrap_or_default();
+        row(html, "was known", &prose(&format!("{}{until}: it counts again", expired.reason)));
+    }
+    if let Some(at) = &finding.at {
+        row(html, "at", &format!("<code>{}:{}</code>", escape(&plain(&at.file, markup::NAME_MAX)), at.line));
+    }
     row(html, "required", &prose(&finding.required));
     row(html, "seen", &prose(&finding.seen));
     if !finding.candidates.is_empty() {
@@ -130,11 +143,25 @@ fn card(html: &mut String, scenario: &ScenarioReport, key: &str, id: &str, findi
         "<span class=\"again\">why <code class=\"command\">probity explain {}</code></span>",
         escape(&finding.rule)
     );
-    if let Some((trace, span)) = finding.spans.first() {
-        let place = fragment(&["s", key, "t", &trace.to_string(), "span", &span.to_string()]);
-        _ = write!(html, "<a class=\"js\" href=\"#{place}\">open in its trace</a>");
-    }
+    let (place, words) = look(key, finding);
+    _ = write!(html, "<a class=\"js\" href=\"#{place}\">{words}</a>");
     _ = writeln!(html, "<a class=\"js\" href=\"#{id}\">link to this finding</a></footer></article>");
+}
+
+/// Where the evidence of a finding can be looked at. Must say the same as `look` in `findings.js`.
+fn look(key: &str, finding: &Finding) -> (String, &'static str) {
+    if let Some((trace, span)) = finding.spans.first() {
+        let parts = ["s", key, "t", &trace.to_string(), "span", &span.to_string()];
+        return (fragment(&parts), "open in its trace");
+    }
+    match finding.rule.split('-').next().unwrap_or_default() {
+        "MSG" => (fragment(&["s", key, "records"]), "look at the records"),
+        "METRIC" => (fragment(&["s", key, "metrics"]), "look at the metrics"),
+        "SCRAPE" => (fragment(&["s", key, "targets"]), "look at the targets"),
+        "LOG" | "PRIVATE" => (fragment(&["s", key, "logs"]), "look at the logs"),
+        "EXPECT" => (fragment(&["s", key, "traces"]), "look at the traces"),
+        _ => (fragment(&["s", key]), "see what happened"),
+    }
 }
 
 fn row(html: &mut String, term: &str, description: &str) {

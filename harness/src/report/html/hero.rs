@@ -6,7 +6,7 @@ use super::markup::{escape, fragment, icon, prose};
 use super::{Page, findings, overview};
 use crate::model::{Finding, Outcome, Verdict};
 use crate::report::text::{count, shortened, thousands};
-use crate::report::{RunReport, Totals};
+use crate::report::{RunReport, Totals, view};
 
 /// Red rules that are named at once; the cards below have them all.
 const RULES_MAX: usize = 6;
@@ -28,6 +28,11 @@ pub(super) fn write(html: &mut String, page: &Page) {
     facts(html, run, &totals);
     if run.interrupted {
         trouble(html, "The run was ended by a signal before it was done.");
+    }
+    let unmatched = view::unmatched(run);
+    if !unmatched.is_empty() {
+        trouble(html, "Entries of the file of known findings match nothing:");
+        _ = writeln!(html, "<pre class=\"tree\">{}</pre>", escape(&unmatched));
     }
     for problem in run.problems.iter().take(20) {
         trouble(html, &format!("The evidence is not as it was saved: {problem}"));
@@ -75,8 +80,9 @@ fn gist(html: &mut String, page: &Page) {
     // Rules in the order of the catalogue, as they come.
     let mut red: Vec<(&str, Vec<(String, &Finding)>)> = Vec::new();
     for (scenario, key) in page.scenarios() {
-        for (id, finding) in
-            findings::identified(scenario, key).into_iter().filter(|(_, finding)| finding.is_error())
+        for (id, finding) in findings::identified(scenario, key)
+            .into_iter()
+            .filter(|(_, finding)| view::is_red(scenario, finding))
         {
             match red.iter_mut().find(|(rule, _)| *rule == finding.rule) {
                 Some((_, found)) => found.push((id, finding)),

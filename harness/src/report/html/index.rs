@@ -148,6 +148,8 @@ fn finding(id: &str, finding: &Finding) -> Value {
         "rule": finding.rule,
         "severity": finding.severity,
         "known": finding.known.as_ref().map(|known| plain(&known.reason, FIELD_MAX)),
+        "expired": finding.expired.as_ref().map(|known| plain(&known.reason, FIELD_MAX)),
+        "at": finding.at.as_ref().map(|at| format!("{}:{}", plain(&at.file, markup::NAME_MAX), at.line)),
         "subject": lines(&finding.subject, FIELD_MAX),
         "required": lines(&finding.required, FIELD_MAX),
         "seen": lines(&finding.seen, FIELD_MAX),

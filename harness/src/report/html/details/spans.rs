@@ -22,20 +22,20 @@ const SHAPED_SPANS_MAX: usize = 150_000;
 #[derive(Default, Serialize)]
 pub(super) struct Columns {
     /// Trace ids in hex, and how many rows each has.
-    traces: Vec<String>,
-    counts: Vec<u32>,
+    pub(super) traces: Vec<String>,
+    pub(super) counts: Vec<u32>,
     /// Span ids in hex, all in one.
-    ids: String,
+    pub(super) ids: String,
     /// 0 for the top of a tree.
-    depth: Vec<u32>,
+    pub(super) depth: Vec<u32>,
     service: Vec<u32>,
-    name: Vec<u32>,
+    pub(super) name: Vec<u32>,
     /// Kind and status, a letter each: `usicp` and `-ok!`.
     kind: String,
     status: String,
     start: Vec<i64>,
     /// Nanoseconds; negative where a span ends before it starts.
-    took: Vec<i64>,
+    pub(super) took: Vec<i64>,
     resource: Vec<u32>,
     scope: Vec<u32>,
     /// Which set of attributes.

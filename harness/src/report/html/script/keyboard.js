@@ -54,7 +54,7 @@ function onKey(event) {
   const keys = {
     '/': () => document.getElementById('search').focus(), '?': () => document.getElementById('help').showModal(), t: toggleTheme,
     j: () => step(1), ArrowDown: () => step(1), k: () => step(-1), ArrowUp: () => step(-1), Escape: escape,
-    Enter: () => document.activeElement?.matches?.('.finding') && document.activeElement.querySelector('footer a[href*="/span/"]')?.click(),
+    Enter: () => document.activeElement?.matches?.('.finding') && document.activeElement.querySelector('footer a[href^="#s/"]')?.click(),
   };
   // Arrows scroll until j or k has put the focus on something.
   if (event.key.startsWith('Arrow') && !document.activeElement?.closest?.('[data-item]')) return;

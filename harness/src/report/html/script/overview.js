@@ -11,7 +11,10 @@ function prepareOverview() {
   document.getElementById('wall').append(h('dt', null, 'took'), h('dd', null, h('strong', null, seconds(own.seconds)), ' ',
     h('span', null, own.backends.length ? `on ${[...groupedBy(own.backends, (backend) => backend.provider)].map(([provider, of]) => `${provider} ${of.map((backend) => backend.name).join(', ')}`).join('; ')}` : '')));
   document.querySelectorAll('#overview code.command').forEach((code) => code.after(copyButton(code.textContent)));
-  document.querySelectorAll('#overview .finding').forEach((card) => { card.dataset.item = ''; card.tabIndex = -1; });
+  const findings = new Map(scenarios.flatMap((scenario) => scenario.findings.map((finding) => [finding.id, [scenario, finding]])));
+  document.querySelectorAll('#overview .finding').forEach((card) => {
+    const tree = findings.has(card.id) ? treeCommand(...findings.get(card.id)) : null;
+    if (tree) card.querySelector('footer a').before(h('span', { class: 'again' }, 'evidence ', command(tree))); card.dataset.item = ''; card.tabIndex = -1; });
   document.getElementById('filters').append(filterBar());
 }
 

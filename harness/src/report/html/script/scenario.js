@@ -79,8 +79,15 @@ function storyPanel(scenario, evidence) {
     h('div', { class: 'two' }, barrierSection(scenario), processSection(scenario, evidence)),
     evidence.times.orders.length ? ordersSection(evidence) : null,
     eventsSection(scenario, evidence),
+    notInThePage(evidence),
     notes.length ? section('Notes', h('ul', null, notes.map((note) => h('li', null, h('a', { class: 'rule', href: `#${address('r', note.rule)}` }, note.rule), ' ', prose(`${note.subject}: ${note.seen}`))))) : null,
   ];
+}
+
+/** What did not fit into the page, and how to see it. */
+function notInThePage(evidence) {
+  const left = Object.entries(evidence.leftOut);
+  return left.length ? h('p', { class: 'left-out' }, `Not in this page: ${left.map(([what, count]) => `${number(count)} ${what}`).join(', ')}. The saved evidence has them all: `, h('code', null, 'probity tree'), ' draws it, ', h('code', null, 'probity export'), ' writes it as OTLP JSON.') : null;
 }
 
 function barrierSection(scenario) {
