@@ -9,6 +9,7 @@ mod configuration;
 mod programs;
 mod replay;
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
@@ -80,18 +81,31 @@ impl Prometheus {
         self.client.targets().await
     }
 
-    /// Waits until it has scraped each of `count` targets at least once, whatever came of it.
+    /// Waits until it has scraped each of `count` targets and `settled` holds for each, and says what came of it.
     ///
     /// # Errors
-    /// The limit passed; the status says which of them were not scraped.
+    /// The limit passed; the status says how far it came.
     pub async fn scraped(
         &self,
         count: usize,
         limit: Duration,
+        settled: impl Fn(&ActiveTarget) -> bool,
     ) -> Result<Vec<ActiveTarget>, UntilError<ApiError>> {
         until("a first scrape of each target", limit, async || {
-            let targets = self.targets().await?;
-            let waiting = targets.iter().filter(|target| target.health == Health::Unknown).count();
+            let mut targets = self.targets().await?;
+            let counts = self.query("scrape_samples_scraped").await?;
+            let counts: BTreeMap<_, _> =
+                counts.iter().map(|series| (names(&series.labels), series.value)).collect();
+            for target in targets.iter_mut().filter(|target| target.health == Health::Up) {
+                // Health is told a moment before the samples are stored.
+                target.samples = counts.get(&names(&target.labels)).map(|count| *count as u64);
+            }
+            let done = |target: &&ActiveTarget| match target.health {
+                Health::Unknown => false,
+                Health::Up => target.samples.is_some() && settled(target),
+                Health::Down => settled(target),
+            };
+            let waiting = targets.iter().filter(|target| !done(target)).count();
             Ok(match targets.len() >= count && waiting == 0 {
                 true => Probe::Ready(targets),
                 false => Probe::NotYet(format!("{} of {count} known, {waiting} not scraped", targets.len())),
@@ -119,6 +133,12 @@ impl Prometheus {
     pub async fn stop(self) {
         self.process.stop(GRACE).await;
     }
+}
+
+/// What tells the targets of a configuration apart.
+fn names(labels: &BTreeMap<String, String>) -> (&str, &str) {
+    let label = |name: &str| labels.get(name).map_or("", String::as_str);
+    (label("job"), label("instance"))
 }
 
 fn command(programs: &Programs, file: &Path, data: &Path) -> Program {

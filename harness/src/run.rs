@@ -13,6 +13,7 @@ mod faults;
 mod keys;
 mod orders;
 mod own_spans;
+mod prometheus;
 mod running;
 mod scrapes;
 mod service;

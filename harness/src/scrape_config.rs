@@ -73,6 +73,7 @@ impl ScrapeConfig {
             answer: None,
             fallback_protocol: job.fallback_protocol.clone(),
             not_evaluated: (!job.not_evaluated.is_empty()).then(|| job.not_evaluated.join(", ")),
+            prometheus: None,
         };
         self.jobs.iter().flat_map(|job| job.targets.iter().map(move |target| resolved(job, target))).collect()
     }

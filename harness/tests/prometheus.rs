@@ -81,7 +81,7 @@ async fn targets_and_series(programs: Programs, workdir: Workdir) -> Result<(), 
     let prometheus = Prometheus::start(&programs, &file.apply(FILE)?, &workdir).await?;
     println!("version {}", programs.version(&workdir).await?);
 
-    let targets = prometheus.scraped(3, LIMIT).await?;
+    let targets = prometheus.scraped(3, LIMIT, |_| true).await?;
     let seen: BTreeMap<_, _> = targets
         .iter()
         .map(|target| {

@@ -1,5 +1,6 @@
 //! The scenarios of the reference systems. One list serves `cargo probity run` and `cargo test --test scenarios`.
 
+pub mod compose;
 pub mod shortener;
 
 use std::path::PathBuf;

@@ -2,6 +2,7 @@
 
 mod cardinality;
 mod contexts;
+mod dashboards;
 mod declaration;
 mod defects;
 mod degradation;
@@ -56,6 +57,7 @@ fn scenarios() -> Vec<Scenario> {
         contexts::scenarios(),
         cardinality::scenarios(),
         scraping::scenarios(),
+        dashboards::scenarios(),
         starting::scenarios(),
         degradation::scenarios(),
     ];

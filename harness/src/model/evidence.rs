@@ -405,6 +405,11 @@ pub struct HttpAnswer {
     pub error: Option<String>,
 }
 
+impl HttpAnswer {
+    /// The error of one that did not come in time.
+    pub const NOT_IN_TIME: &'static str = "no answer in time";
+}
+
 /// One target of a scrape configuration, resolved through the network map and asked once.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Target {
@@ -425,6 +430,18 @@ pub struct Target {
     /// What else in the file decides how, or whether, this target is scraped and was not evaluated (`relabel_configs`).
     #[serde(default)]
     pub not_evaluated: Option<String>,
+    /// What a real Prometheus made of it, where one was asked.
+    #[serde(default)]
+    pub prometheus: Option<PrometheusView>,
+}
+
+/// What a real Prometheus made of a target whose host gave it the same answer as it gave us.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PrometheusView {
+    /// Of Prometheus: `2.42.0+ds`. Before version 3 an answer that does not say what it is was read as text.
+    pub version: String,
+    /// The samples of its scrape, else its error.
+    pub scraped: Result<u64, String>,
 }
 
 /// What the network map says of a `host:port`.
@@ -570,6 +587,9 @@ pub struct ConfigFile {
     pub text: String,
     /// Why it could not be read as what it is, if so.
     pub error: Option<String>,
+    /// What `promtool check config` said of it, where a real Prometheus was asked: nothing, or why it is refused.
+    #[serde(default)]
+    pub prometheus: Option<Result<(), String>>,
 }
 
 /// What the scenario itself expects (EXPECT-01, EXPECT-02).

@@ -36,6 +36,9 @@ pub struct ActiveTarget {
     /// Where it was asked, rewritten address included.
     pub scrape_url: String,
     pub health: Health,
+    /// How many samples the last scrape had; `None`: it failed.
+    #[serde(skip)]
+    pub samples: Option<u64>,
 }
 
 impl ActiveTarget {

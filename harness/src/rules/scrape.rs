@@ -8,4 +8,5 @@ super::family! {
     scrape_01,
     scrape_02,
     scrape_03,
+    scrape_05,
 }

@@ -48,7 +48,7 @@ pub(super) async fn ask(
 
 fn innermost(error: &reqwest::Error) -> String {
     if error.is_timeout() {
-        return "no answer in time".to_string();
+        return HttpAnswer::NOT_IN_TIME.to_string();
     }
     let mut cause: &dyn std::error::Error = error;
     while let Some(source) = cause.source() {

@@ -28,6 +28,9 @@ impl Running {
         self.drain_all().await;
         self.read_records().await;
         self.close_queue().await;
+        if self.stack.asks_prometheus {
+            self.ask_prometheus().await;
+        }
     }
 
     /// Drains every running service, upstream first, waiting for consumer groups between producers and consumers.

@@ -236,6 +236,7 @@ impl Engine {
             phase: String::new(),
             extra_environment,
             altered_files,
+            held: Vec::new(),
         };
         running.begin_captures().await?;
         Ok(running)
@@ -288,6 +289,11 @@ impl Engine {
 /// Why providers cannot do what a scenario asks for; known before anything is started.
 pub(super) fn cannot(selection: &Selection, scenario: &Scenario) -> Option<String> {
     let stack = (scenario.stack)();
+    if stack.needs_prometheus
+        && let Err(missing) = crate::prometheus::Programs::find()
+    {
+        return Some(missing.to_string());
+    }
     stack.own.iter().find_map(|own| {
         let kind = match own {
             Own::Etcd => Kind::Etcd,

@@ -79,6 +79,8 @@ pub struct Running {
     pub(super) phase: String,
     pub(super) extra_environment: Vec<(String, String)>,
     pub(super) altered_files: Vec<AlteredFile>,
+    /// Addresses that must last as long as the scenario.
+    pub(super) held: Vec<Proxy>,
 }
 
 /// Nanoseconds since the Unix epoch, now.
@@ -196,6 +198,16 @@ impl Running {
         let holds = seen.as_ref() == Some(&required);
         let name = format!("`{field}` in the answer to {}", self.describe(sent.id));
         let (required, seen) = (required.to_string(), seen.map(|seen| seen.to_string()));
+        self.evidence.effects.push(Effect { name, required, seen, at: now(), holds });
+    }
+
+    /// States what must be so, and what was seen instead of it, if it is not (EXPECT-03).
+    pub fn expect_that(&mut self, name: &str, required: &str, seen: Result<(), String>) {
+        let (holds, seen) = match seen {
+            Ok(()) => (true, Some(required.to_string())),
+            Err(seen) => (false, Some(seen)),
+        };
+        let (name, required) = (name.to_string(), required.to_string());
         self.evidence.effects.push(Effect { name, required, seen, at: now(), holds });
     }
 

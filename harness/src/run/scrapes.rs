@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::answers::ask;
 use super::running::{Running, now};
+use super::stack::ScrapeFile;
 use crate::model::*;
 use crate::until::{Never, Probe as Look, until};
 
@@ -208,20 +209,18 @@ impl Running {
 
     /// Asks each target of the stack's scrape configurations once.
     pub(super) async fn ask_targets(&mut self) {
-        for name in self.stack.scrape_files.clone() {
-            let text = match self.file(name) {
-                Ok(text) => text,
-                Err(error) => {
-                    let file = ConfigFile { name: name.into(), text: String::new(), error: Some(error) };
-                    self.evidence.files.push(file);
-                    continue;
-                }
+        for ScrapeFile { file, variant } in self.stack.scrape_files.clone() {
+            let name = variant.map_or_else(|| file.to_string(), |(variant, _)| format!("{file} ({variant})"));
+            let text = self.file(file).map(|text| variant.map_or(text.clone(), |(_, change)| change(&text)));
+            let (text, unreadable) = match text {
+                Ok(text) => (text, None),
+                Err(error) => (String::new(), Some(error)),
             };
             let parsed = crate::scrape_config::parse(&text);
-            let error = parsed.as_ref().err().map(ToString::to_string);
-            self.evidence.files.push(ConfigFile { name: name.into(), text, error });
+            let error = unreadable.or_else(|| parsed.as_ref().err().map(ToString::to_string));
+            self.evidence.files.push(ConfigFile { name: name.clone(), text, error, prometheus: None });
             for target in
-                parsed.map(|config| config.targets(name, &self.system.declaration)).unwrap_or_default()
+                parsed.map(|config| config.targets(&name, &self.system.declaration)).unwrap_or_default()
             {
                 self.ask_target(target).await;
             }
@@ -253,7 +252,7 @@ impl Running {
     }
 
     /// A file of the system, as the defect under test changed it.
-    fn file(&self, name: &str) -> Result<String, String> {
+    pub(super) fn file(&self, name: &str) -> Result<String, String> {
         let path = self.system.root.join(name);
         let text = std::fs::read_to_string(&path).map_err(|error| format!("{name}: {error}"))?;
         let altered = self.altered_files.iter().find(|(file, _)| *file == name);

@@ -12,7 +12,9 @@ pub struct Stack {
     pub(super) own: Vec<Own>,
     /// Service (`None`: every one), variable, value.
     pub(super) environment: Vec<(Option<&'static str>, &'static str, String)>,
-    pub(super) scrape_files: Vec<&'static str>,
+    pub(super) scrape_files: Vec<ScrapeFile>,
+    pub(super) needs_prometheus: bool,
+    pub(super) asks_prometheus: bool,
     pub(super) asks_sockets: bool,
     pub(super) collector_late: bool,
     pub(super) snapshot: bool,
@@ -22,6 +24,13 @@ pub struct Stack {
     pub(super) watches_probes: bool,
     pub(super) judged_early: bool,
     pub(super) declares: Option<fn(&mut Declaration)>,
+}
+
+/// A scrape configuration of the system, or a changed copy of it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct ScrapeFile {
+    pub(super) file: &'static str,
+    pub(super) variant: Option<(&'static str, fn(&str) -> String)>,
 }
 
 /// A backend that the scenario stops, kills, pauses or empties, and therefore wants for itself.
@@ -41,6 +50,8 @@ impl Stack {
             own: Vec::new(),
             environment: Vec::new(),
             scrape_files: Vec::new(),
+            needs_prometheus: false,
+            asks_prometheus: false,
             asks_sockets: false,
             collector_late: false,
             snapshot: false,
@@ -91,9 +102,34 @@ impl Stack {
     /// Reads this scrape configuration (relative to the system's root) and asks each of its targets, and every listening
     /// socket, for metrics once.
     pub fn scraped_by(mut self, file: &'static str) -> Stack {
-        self.scrape_files.push(file);
+        self.scrape_files.push(ScrapeFile { file, variant: None });
         self.asks_sockets = true;
         self
+    }
+
+    /// Also reads a changed copy of a scrape configuration, under a name of its own.
+    pub fn scraped_by_variant(
+        mut self,
+        file: &'static str,
+        name: &'static str,
+        change: fn(&str) -> String,
+    ) -> Stack {
+        self.scrape_files.push(ScrapeFile { file, variant: Some((name, change)) });
+        self.asks_sockets = true;
+        self
+    }
+
+    /// The drive starts a real Prometheus. Where there is none the scenario is skipped.
+    pub fn needs_prometheus(mut self) -> Stack {
+        self.needs_prometheus = true;
+        self
+    }
+
+    /// A real Prometheus is given each scrape configuration and the same answers, and SCRAPE-05 compares. Where there is none
+    /// the scenario is skipped.
+    pub fn asks_prometheus(mut self) -> Stack {
+        self.asks_prometheus = true;
+        self.needs_prometheus()
     }
 
     /// The collector refuses connections until the scenario lets it in.

@@ -97,8 +97,9 @@ fn scenario_trial(suite: &Arc<Suite>, system: &Arc<System>, number: usize) -> Tr
 fn proof_trial(suite: &Arc<Suite>, system: &Arc<System>, number: usize) -> Trial {
     let scenario = &system.proofs[number].scenario;
     let name = format!("{}::{}", scenario.family, scenario.name);
+    let ignored = cannot(scenario);
     let (suite, system) = (suite.clone(), system.clone());
-    Trial::test(name, move || suite.proof(&system, &system.proofs[number]))
+    skippable(Trial::test(name, move || suite.proof(&system, &system.proofs[number])), ignored)
 }
 
 fn defect_trial(suite: &Arc<Suite>, system: &Arc<System>, number: usize) -> Trial {

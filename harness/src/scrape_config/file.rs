@@ -8,6 +8,7 @@ use serde::{Deserialize, Deserializer};
 use serde_saphyr::Spanned;
 
 use super::{ConfigError, Job, ScrapeConfig, StaticTarget};
+use crate::nearest::nearest;
 
 /// The largest file that is read, in bytes.
 const FILE_LIMIT: usize = 4 << 20;
@@ -45,10 +46,73 @@ fn not_read(error: serde_saphyr::Error) -> ConfigError {
 }
 
 #[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct File {
     scrape_configs: Option<Vec<Spanned<Entry>>>,
     scrape_config_files: Option<Vec<IgnoredAny>>,
+    #[serde(rename = "global")]
+    _global: Option<IgnoredAny>,
+    #[serde(rename = "runtime")]
+    _runtime: Option<IgnoredAny>,
+    #[serde(rename = "alerting")]
+    _alerting: Option<IgnoredAny>,
+    #[serde(rename = "rule_files")]
+    _rule_files: Option<IgnoredAny>,
+    #[serde(rename = "storage")]
+    _storage: Option<IgnoredAny>,
+    #[serde(rename = "tracing")]
+    _tracing: Option<IgnoredAny>,
+    #[serde(rename = "remote_write")]
+    _remote_write: Option<IgnoredAny>,
+    #[serde(rename = "remote_read")]
+    _remote_read: Option<IgnoredAny>,
+    #[serde(rename = "otlp")]
+    _otlp: Option<IgnoredAny>,
 }
+
+/// Further fields of a job, of versions 2 and 3: Prometheus does not start with one that it does not know.
+const PASSED_OVER: [&str; 29] = [
+    "always_scrape_classic_histograms",
+    "bearer_token",
+    "bearer_token_file",
+    "body_size_limit",
+    "convert_classic_histograms_to_nhcb",
+    "enable_compression",
+    "enable_http2",
+    "extra_scrape_metrics",
+    "follow_redirects",
+    "honor_labels",
+    "honor_timestamps",
+    "http_headers",
+    "keep_dropped_targets",
+    "label_limit",
+    "label_name_length_limit",
+    "label_value_length_limit",
+    "metric_name_escaping_scheme",
+    "metric_name_validation_scheme",
+    "metric_relabel_configs",
+    "native_histogram_bucket_limit",
+    "native_histogram_min_bucket_factor",
+    "no_proxy",
+    "proxy_connect_header",
+    "sample_limit",
+    "scrape_classic_histograms",
+    "scrape_failure_log_file",
+    "scrape_native_histograms",
+    "target_limit",
+    "track_timestamps_staleness",
+];
+
+/// Those that are read here, for the advice on one that is not known.
+const READ: [&str; 6] =
+    ["job_name", "scheme", "metrics_path", "fallback_scrape_protocol", "static_configs", "relabel_configs"];
+
+/// How often a job is scraped.
+const PACE: [&str; 3] = ["scrape_interval", "scrape_timeout", "scrape_protocols"];
+
+/// Fields of a job under which a target is asked through others, or answers only who knows something.
+const ELSEWHERE: [&str; 7] =
+    ["params", "proxy_url", "proxy_from_environment", "oauth2", "basic_auth", "authorization", "tls_config"];
 
 /// A `scrape_configs` entry. Read by hand, since `flatten` would lose the lines.
 #[derive(Default)]
@@ -59,6 +123,8 @@ struct Entry {
     fallback_scrape_protocol: Option<String>,
     static_configs: Vec<StaticConfig>,
     not_evaluated: Vec<String>,
+    /// The first field that Prometheus does not know.
+    unknown: Option<ConfigError>,
 }
 
 #[derive(Deserialize)]
@@ -90,7 +156,8 @@ impl<'de> Visitor<'de> for EntryVisitor {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Entry, A::Error> {
         let mut entry = Entry::default();
-        while let Some(field) = map.next_key::<String>()? {
+        while let Some(key) = map.next_key::<Spanned<String>>()? {
+            let (line, field) = (key.referenced.line() as u32, key.value);
             match field.as_str() {
                 "job_name" => entry.job_name = map.next_value()?,
                 "scheme" => entry.scheme = map.next_value()?,
@@ -107,14 +174,24 @@ impl<'de> Visitor<'de> for EntryVisitor {
                 }
                 _ => {
                     map.next_value::<IgnoredAny>()?;
-                    if field.ends_with("_sd_configs") || field == "params" {
+                    let known = |fields: &[&str]| fields.contains(&field.as_str());
+                    if field.ends_with("_sd_configs") || known(&ELSEWHERE) {
                         entry.not_evaluated.push(field);
+                    } else if !known(&PASSED_OVER) && !known(&PACE) {
+                        entry.unknown.get_or_insert(ConfigError { line, what: unknown(&field) });
                     }
                 }
             }
         }
         Ok(entry)
     }
+}
+
+fn unknown(field: &str) -> String {
+    let fields = READ.iter().chain(&PASSED_OVER).chain(&PACE).chain(&ELSEWHERE);
+    let nearest = nearest(field, fields.copied());
+    let meant = nearest.map(|nearest| format!(", did you mean `{nearest}`?")).unwrap_or_default();
+    format!("unknown field `{field}`{meant}")
 }
 
 impl Relabeling {
@@ -130,6 +207,9 @@ impl Relabeling {
 
 impl Entry {
     fn job(self, line: u32) -> Result<Job, ConfigError> {
+        if let Some(unknown) = self.unknown {
+            return Err(unknown);
+        }
         let name = self.job_name.filter(|name| !name.is_empty());
         let name = name.ok_or_else(|| ConfigError { line, what: "a job without `job_name`".into() })?;
         let scheme = self.scheme.unwrap_or_else(|| "http".into());

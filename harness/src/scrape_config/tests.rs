@@ -118,6 +118,8 @@ fn what_prometheus_would_not_start_with_is_an_error_with_its_line() {
         ("scrape_configs:\n  - job_name: a\n    static_configs:\n      - targets: url-api:9464\n", 4),
         ("scrape_configs:\n  - job_name: [a\n", 2),
         ("scrape_configs: yes\n", 1),
+        ("scrape_configs:\n  - job_name: a\n    metric_path: /m\n", 3),
+        ("scrape_config: []\n", 1),
         ("- a\n- b\n", 1),
     ] {
         let error = parse(text).unwrap_err();

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use libtest_mimic::Failed;
 use probity::exposition::{ParseError, parse};
-use probity::prometheus::{Health, Programs, Prometheus, Replay, Replayed, Rewriting};
+use probity::prometheus::{ActiveTarget, Programs, Prometheus, Replay, Replayed, Rewriting};
 use probity::workdir::Workdir;
 use serde_json::json;
 
@@ -28,7 +28,7 @@ struct Case {
 }
 
 /// What somebody makes of a case: the number of samples, or why it is none.
-type Reading = Result<usize, String>;
+type Reading = Result<u64, String>;
 
 pub(crate) async fn holds(programs: Programs, workdir: Workdir) -> Result<(), Failed> {
     let mut cases = committed()?;
@@ -60,7 +60,7 @@ pub(crate) async fn holds(programs: Programs, workdir: Workdir) -> Result<(), Fa
 
 fn ours(case: &Case) -> Reading {
     let read: Result<_, ParseError> = parse(Some(case.content_type), &case.body);
-    read.map(|exposition| exposition.sample_count()).map_err(|error| error.to_string())
+    read.map(|exposition| exposition.sample_count() as u64).map_err(|error| error.to_string())
 }
 
 async fn readings(
@@ -88,14 +88,9 @@ async fn readings(
         rule_files: Vec::new(),
     };
     let prometheus = Prometheus::start(programs, &rewriting.apply(&file.to_string())?, workdir).await?;
-    let targets = prometheus.scraped(cases.len(), LIMIT).await?;
-    let counts = prometheus.query("scrape_samples_scraped").await?;
-    let counts: BTreeMap<_, _> =
-        counts.iter().map(|series| (series.labels["instance"].as_str(), series.value as usize)).collect();
-    let reading = |target: &probity::prometheus::ActiveTarget| match target.health {
-        Health::Up => counts.get(target.label("instance")).copied().ok_or("up, without a count".to_owned()),
-        _ => Err(target.last_error.clone()),
-    };
+    let in_time = |target: &ActiveTarget| !target.last_error.contains("deadline exceeded");
+    let targets = prometheus.scraped(cases.len(), LIMIT, in_time).await?;
+    let reading = |target: &ActiveTarget| target.samples.ok_or_else(|| target.last_error.clone());
     let read = targets.iter().map(|target| (target.label("instance").to_owned(), reading(target))).collect();
     prometheus.stop().await;
     Ok(read)

@@ -165,6 +165,14 @@ fn scraping() -> Vec<Defect> {
     ]
 }
 
+/// Every broken copy of the scrape configuration: its name, and what is changed.
+pub(super) fn broken_scrape_files() -> impl Iterator<Item = (&'static str, fn(&str) -> String)> {
+    scraping().into_iter().filter_map(|defect| match defect.alteration {
+        Alteration::File { change, .. } => Some((defect.name, change)),
+        Alteration::Environment => None,
+    })
+}
+
 /// Gives url-api's job another path.
 fn with_path(text: &str, path: &str) -> String {
     let mut changed = String::new();

@@ -1,5 +1,6 @@
 //! The barrier earning its keep: telemetry that is late, refused, sent elsewhere or lost with its process. The verdict is
-//! right, or incomplete with the hop named; never a pass over nothing, never a wrong failure.
+//! right, or incomplete with the hop named; never a pass over nothing, never a wrong failure. And the scrape rules held
+//! against a real Prometheus, on files and services that are broken.
 
 use std::time::Duration;
 
@@ -7,10 +8,18 @@ use probity::collector::Behaviour;
 use probity::model::{Outcome as RuleOutcome, Verdict};
 use probity::run::{Outcome, Proof, Running, Scenario, Stack, Stop};
 
+use super::defects::broken_scrape_files;
+use super::scraping::{PROMETHEUS, some_traffic, taken_port, three};
 use super::traffic::{click, clicks_are_rows, link};
 use super::{API, CONSUMER, drive};
 
 pub(super) fn all() -> Vec<Proof> {
+    let mut all = of_the_barrier();
+    all.extend(on_broken_targets());
+    all
+}
+
+fn of_the_barrier() -> Vec<Proof> {
     let proof = |name, about, stack, drive, holds| Proof {
         scenario: Scenario { name, family: "barrier", about, stack, drive },
         holds,
@@ -45,6 +54,70 @@ pub(super) fn all() -> Vec<Proof> {
             is_incomplete_and_names_the_consumer,
         ),
     ]
+}
+
+/// Prometheus on every broken copy of prometheus.yml, and on services whose ports are not as declared: whatever is wrong
+/// with them, both must say the same.
+fn on_broken_targets() -> Vec<Proof> {
+    let proof = |name, about, stack, drive| Proof {
+        scenario: Scenario { name, family: "scrape", about, stack, drive },
+        holds: prometheus_agrees,
+    };
+    vec![
+        proof(
+            "a_real_prometheus_agrees_on_every_broken_file",
+            "for each broken copy of prometheus.yml, Prometheus and SCRAPE-01 and 02 see the same targets down",
+            broken_files,
+            drive!(some_traffic),
+        ),
+        proof(
+            "a_real_prometheus_agrees_on_metrics_on_the_main_port",
+            "metrics on the main port too: the main port's target is up for both",
+            || {
+                let stack = three().set_for(API, "SHORTENER_DEFECT", "metrics-on-main-port");
+                stack.scraped_by_variant(PROMETHEUS, "main port", main_port).asks_prometheus()
+            },
+            drive!(some_traffic),
+        ),
+        proof(
+            "a_real_prometheus_agrees_on_a_taken_port",
+            "a service without its metrics port: refused for both, or answered by the other service",
+            || {
+                let stack = Stack::of(&[API, CONSUMER]).scraped_by(PROMETHEUS).started_by_drive();
+                stack.set_for(CONSUMER, "SHORTENER_DEFECT", "metrics-port-conflict").asks_prometheus()
+            },
+            drive!(taken_port),
+        ),
+    ]
+}
+
+fn broken_files() -> Stack {
+    let more: [(&str, fn(&str) -> String); 5] = [
+        ("https", |text| text.replace("/metrics", "/metrics\n    scheme: https")),
+        ("closed port", |text| text.replace(":9465", ":9999")),
+        ("unknown field", |text| text.replace("metrics_path", "metric_path")),
+        ("two jobs of one name", |text| text.replace("job_name: analytics-rpc", "job_name: url-api")),
+        ("not YAML", |text| text.replace("targets: [", "targets: [[")),
+    ];
+    let variants = broken_scrape_files().chain(more);
+    let stack =
+        variants.fold(three(), |stack, (name, change)| stack.scraped_by_variant(PROMETHEUS, name, change));
+    stack.asks_prometheus()
+}
+
+fn main_port(text: &str) -> String {
+    text.replace("url-api:9464", "url-api:8080")
+}
+
+fn prometheus_agrees(outcome: &Outcome) -> Result<(), String> {
+    if let Some(error) = &outcome.report.error {
+        return Err(error.clone());
+    }
+    let rule = outcome.report.rules.iter().find(|rule| rule.rule == "SCRAPE-05");
+    match rule {
+        Some(rule) if rule.outcome == RuleOutcome::Pass && rule.subjects > 0 => Ok(()),
+        rule => Err(format!("SCRAPE-05 must pass with subjects, and is {rule:?}")),
+    }
 }
 
 fn two() -> Stack {

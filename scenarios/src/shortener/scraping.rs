@@ -16,7 +16,14 @@ pub(super) fn scenarios() -> Vec<Scenario> {
             name: "every_target_answers_with_metrics",
             family: "scrape",
             about: "each target of prometheus.yml is a live listener that answers metrics, and no service is left out",
-            stack: || Stack::of(&[API, RPC, CONSUMER]).scraped_by(PROMETHEUS),
+            stack: three,
+            drive: drive!(some_traffic),
+        },
+        Scenario {
+            name: "a_real_prometheus_agrees_on_every_target",
+            family: "scrape",
+            about: "Prometheus, given prometheus.yml and the same answers, comes to the same result for each target",
+            stack: || three().asks_prometheus(),
             drive: drive!(some_traffic),
         },
         Scenario {
@@ -29,13 +36,17 @@ pub(super) fn scenarios() -> Vec<Scenario> {
     ]
 }
 
-async fn some_traffic(running: &mut Running) -> Result<(), Stop> {
+pub(super) fn three() -> Stack {
+    Stack::of(&[API, RPC, CONSUMER]).scraped_by(PROMETHEUS)
+}
+
+pub(super) async fn some_traffic(running: &mut Running) -> Result<(), Stop> {
     let code = link(running).await?;
     running.send(click(&code)).await;
     clicks_are_rows(running, 1).await
 }
 
-async fn taken_port(running: &mut Running) -> Result<(), Stop> {
+pub(super) async fn taken_port(running: &mut Running) -> Result<(), Stop> {
     running.create_topics().await?;
     running.start(API).await?;
     running.ready(API, Duration::from_secs(10)).await;

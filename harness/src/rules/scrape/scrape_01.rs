@@ -7,7 +7,7 @@ use crate::rules::exposed::{lost_port, read};
 use crate::rules::tally::{Fault, Tally};
 use crate::rules::text::shown;
 
-use super::targets::{beginning, files, metrics_port, place, right_address, subject};
+use super::targets::{beginning, files, metrics_port, place, right_address, speaks_tls_to_plain, subject};
 
 pub(crate) static RULE: Rule = Rule {
     id: "SCRAPE-01",
@@ -68,7 +68,7 @@ fn judge_target(case: &Case, target: &Target, judgement: &mut Judgement, tally: 
                 return judgement.gap(subject(target), "it was not asked");
             };
             let service = declared(service);
-            not_up(target, answer, service).map(|seen| Fault { seen: seen + &whose(service, role), ..misdirected(service) })
+            not_up(case, target, answer).map(|seen| Fault { seen: seen + &whose(service, role), ..misdirected(service) })
         }
     };
     judgement.judged();
@@ -78,9 +78,8 @@ fn judge_target(case: &Case, target: &Target, judgement: &mut Judgement, tally: 
 }
 
 /// Why Prometheus would show the target as down.
-fn not_up(target: &Target, answer: &HttpAnswer, service: Option<&ServiceDeclaration>) -> Option<String> {
-    let speaks_http = service.and_then(metrics_port).is_some_and(|(port, _)| port.protocol == "http");
-    if target.scheme == "https" && speaks_http {
+fn not_up(case: &Case, target: &Target, answer: &HttpAnswer) -> Option<String> {
+    if speaks_tls_to_plain(case, target) {
         return Some("https, asked of a port that speaks http".into());
     }
     let fallback = target.fallback_protocol.as_deref().and_then(Format::of_protocol);

@@ -1,6 +1,6 @@
 //! What findings call a target and where it should point.
 
-use crate::model::{Case, ConfigFile, Port, ServiceDeclaration, SourcePlace, Target};
+use crate::model::{Case, ConfigFile, Port, Resolution, ServiceDeclaration, SourcePlace, Target};
 use crate::rules::text::shown;
 
 /// `compose/prometheus.yml line 8, target url-api:9464`.
@@ -35,4 +35,12 @@ pub(super) fn metrics_port(service: &ServiceDeclaration) -> Option<(&Port, &str)
 /// Where the metrics of a service are: `url-api:9464/metrics`.
 pub(super) fn right_address(service: &ServiceDeclaration) -> Option<String> {
     metrics_port(service).map(|(port, path)| format!("{}:{}{path}", service.name, port.number))
+}
+
+/// Whether a target asks a service in TLS whose metrics port speaks plain HTTP.
+pub(super) fn speaks_tls_to_plain(case: &Case, target: &Target) -> bool {
+    let Resolution::Port { service, .. } = &target.resolved else { return false };
+    let service = case.declaration.and_then(|declaration| declaration.service(service));
+    target.scheme == "https"
+        && service.and_then(metrics_port).is_some_and(|(port, _)| port.protocol == "http")
 }

@@ -27,7 +27,12 @@ pub(in crate::rules) fn scraped_by(config: &str) -> Build {
     }
     let parsed = scrape_config::parse(config);
     let error = parsed.as_ref().err().map(ToString::to_string);
-    build.evidence_mut().files.push(ConfigFile { name: FILE.into(), text: config.into(), error });
+    build.evidence_mut().files.push(ConfigFile {
+        name: FILE.into(),
+        text: config.into(),
+        error,
+        prometheus: None,
+    });
     let mut targets = parsed.unwrap_or_default().targets(FILE, &declaration());
     for target in &mut targets {
         if let Resolution::Port { role, .. } = &target.resolved {
