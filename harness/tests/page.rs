@@ -9,9 +9,11 @@ mod scene;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use browser::{Browser, DESKTOP, PHONE, Window};
+use browser::{Browser, DESKTOP, Window};
 use libtest_mimic::{Arguments, Failed, Trial};
 use serde_json::Value;
+
+const PHONE: Window = Window { width: 390, height: 844, ..DESKTOP };
 
 type Claim = fn(&Browser) -> Result<(), Failed>;
 
@@ -397,14 +399,14 @@ fn readable(browser: &Browser) -> Result<(), Failed> {
 fn picture(browser: &Browser) -> Result<(), Failed> {
     let (scene, _, _) = scene::broken().map_err(fail)?;
     let wanted = std::env::var("PROBITY_PICTURE_OF").unwrap_or_else(|_| scene.address(""));
-    open(browser, &wanted, Window { height: 1080, ..DESKTOP }, "#wall strong")?;
+    open(browser, &wanted, Window { height: 1230, ..DESKTOP }, "#wall strong")?;
     browser.until("document.visibilityState === 'visible'").map_err(fail)?;
     let png = browser.picture().map_err(fail)?;
     // After the signature and the head of the first chunk: width and height.
     let size = [16, 20].map(|at| {
         png.get(at..at + 4).map(|bytes| u32::from_be_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]))
     });
-    if size != [Some(1280), Some(1080)] {
+    if size != [Some(1280), Some(1230)] {
         return Err(format!("a picture of {size:?}").into());
     }
     match std::env::var_os("PROBITY_PICTURE") {

@@ -44,7 +44,6 @@ pub(crate) struct Window {
 }
 
 pub(crate) const DESKTOP: Window = Window { width: 1280, height: 900, dark: false, scripts: true };
-pub(crate) const PHONE: Window = Window { width: 390, height: 844, ..DESKTOP };
 
 pub(crate) struct Browser {
     runtime: tokio::runtime::Runtime,
@@ -82,6 +81,7 @@ impl Browser {
             "Emulation.setDeviceMetricsOverride",
             json!({ "width": window.width, "height": window.height, "deviceScaleFactor": 1, "mobile": false }),
         )?;
+        self.devtools("Emulation.setScrollbarsHidden", json!({ "hidden": true }))?;
         let theme = if window.dark { "dark" } else { "light" };
         let features = json!([{ "name": "prefers-color-scheme", "value": theme }]);
         self.devtools("Emulation.setEmulatedMedia", json!({ "features": features }))?;

@@ -32,7 +32,9 @@ pub(super) fn write(html: &mut String, page: &Page) {
     _ = writeln!(html, "<!-- the run's own: times and backends, and nowhere else -->");
     _ = writeln!(
         html,
-        "<section id=\"cost\" aria-labelledby=\"cost-title\"><h2 id=\"cost-title\">What it cost</h2><div class=\"costs\">"
+        "<section id=\"cost\" aria-labelledby=\"cost-title\"{}><h2 id=\"cost-title\">What it cost</h2><div class=\"costs\">",
+        // Files that were judged have no run of their own.
+        if run.seconds == 0.0 && run.backends.is_empty() { " hidden" } else { "" }
     );
     time(html, page);
     backends(html, &run.backends);

@@ -48,11 +48,13 @@ fn sentence(run: &RunReport, totals: &Totals) -> String {
     let scenarios = count(totals.scenarios as u64, "scenario");
     let red = count(red_rules(run) as u64, "rule");
     match run.verdict {
-        Verdict::Pass if totals.scenarios == 1 => {
-            "Every rule that had a subject holds, on evidence that is proven complete.".into()
-        }
         Verdict::Pass => {
-            format!("{scenarios}: every rule that had a subject holds, on evidence that is proven complete.")
+            let of = if totals.scenarios == 1 { String::new() } else { format!("{scenarios}: ") };
+            let on = match is_proven_complete(run) {
+                true => "on evidence that is proven complete",
+                false => "in what was captured; nothing proves that this is all",
+            };
+            uppercased(&format!("{of}every rule that had a subject holds, {on}."))
         }
         Verdict::Fail if totals.scenarios == 1 => format!("{red} broken."),
         Verdict::Fail => format!("{} of {scenarios} failed, {red} broken.", totals.fail),
@@ -68,6 +70,21 @@ fn sentence(run: &RunReport, totals: &Totals) -> String {
             )
         }
     }
+}
+
+/// Whether each scenario that was run closed its barrier. Files have none, and a quiet period proves nothing.
+fn is_proven_complete(run: &RunReport) -> bool {
+    run.scenarios
+        .iter()
+        .filter(|scenario| scenario.verdict.is_some())
+        .all(|scenario| scenario.barrier.is_closed())
+}
+
+fn uppercased(sentence: &str) -> String {
+    let mut letters = sentence.chars();
+    letters
+        .next()
+        .map_or_else(String::new, |first| first.to_uppercase().collect::<String>() + letters.as_str())
 }
 
 fn red_rules(run: &RunReport) -> usize {

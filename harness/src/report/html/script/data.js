@@ -3,9 +3,14 @@ const embedded = (id) => JSON.parse(document.getElementById(id).textContent);
 const index = embedded('index');
 const own = embedded('own');
 const scenarios = index.scenarios;
-scenarios.forEach((scenario, place) => { scenario.number = place; scenario.seconds = own.scenarios[place] || {}; });
+scenarios.forEach((scenario, place) => {
+  scenario.number = place;
+  scenario.seconds = own.scenarios[place] || {};
+});
 const byKey = new Map(scenarios.map((scenario) => [scenario.key, scenario]));
-const services = [...new Set(scenarios.flatMap((scenario) => [...scenario.services, ...scenario.names.map(([service]) => service)]))].sort();
+const services = [
+  ...new Set(scenarios.flatMap((scenario) => [...scenario.services, ...scenario.names.map(([service]) => service)])),
+].sort();
 const ruleNumber = new Map(index.rules.map((rule, place) => [rule.id, place]));
 const took = (scenario) => Object.values(scenario.seconds).reduce((sum, value) => sum + value, 0);
 
@@ -17,7 +22,8 @@ function outcome(scenario, rule) {
 }
 
 async function unpack(id) {
-  if (typeof DecompressionStream === 'undefined') throw new Error('this browser cannot unpack the evidence (it has no DecompressionStream): use one of 2023 or later');
+  if (typeof DecompressionStream === 'undefined')
+    throw new Error('this browser cannot unpack the evidence (it has no DecompressionStream): use one of 2023 or later');
   const text = atob(document.getElementById(id).textContent);
   const bytes = new Uint8Array(text.length);
   for (let at = 0; at < text.length; at += 1) bytes[at] = text.charCodeAt(at);
@@ -30,7 +36,10 @@ const loaded = new Map();
 function evidenceOf(scenario) {
   if (!scenario.has_evidence) return Promise.resolve(null);
   if (!loaded.has(scenario.key)) {
-    loaded.set(scenario.key, unpack(`case-${scenario.number}`).then((data) => new Evidence(scenario, data)));
+    loaded.set(
+      scenario.key,
+      unpack(`case-${scenario.number}`).then((data) => new Evidence(scenario, data)),
+    );
   }
   return loaded.get(scenario.key);
 }
@@ -64,25 +73,44 @@ class Evidence {
     }
   }
 
-  text(place) { return this.strings[place]; }
-  service(row) { return this.strings[this.spans.service[row]]; }
-  name(row) { return this.strings[this.spans.name[row]] || '(no name)'; }
-  kind(row) { return KINDS[this.spans.kind[row]]; }
-  failed(row) { return this.spans.status[row] === '!'; }
-  id(row) { return this.spans.ids.slice(16 * row, 16 * row + 16); }
-  start(row) { return this.spans.start[row]; }
-  end(row) { return this.spans.start[row] + Math.max(0, this.spans.took[row]); }
+  text(place) {
+    return this.strings[place];
+  }
+  service(row) {
+    return this.strings[this.spans.service[row]];
+  }
+  name(row) {
+    return this.strings[this.spans.name[row]] || '(no name)';
+  }
+  kind(row) {
+    return KINDS[this.spans.kind[row]];
+  }
+  failed(row) {
+    return this.spans.status[row] === '!';
+  }
+  id(row) {
+    return this.spans.ids.slice(16 * row, 16 * row + 16);
+  }
+  start(row) {
+    return this.spans.start[row];
+  }
+  end(row) {
+    return this.spans.start[row] + Math.max(0, this.spans.took[row]);
+  }
 
   /** The number of the trace that a row is of. */
   traceNumber(row) {
     let [low, high] = [0, this.spans.traces.length - 1];
     while (low < high) {
       const middle = (low + high + 1) >> 1;
-      if (this.first[middle] <= row) low = middle; else high = middle - 1;
+      if (this.first[middle] <= row) low = middle;
+      else high = middle - 1;
     }
     return low;
   }
-  trace(row) { return this.spans.traces[this.traceNumber(row)]; }
+  trace(row) {
+    return this.spans.traces[this.traceNumber(row)];
+  }
 
   rowOf(trace, span) {
     const place = this.traceNumbers.get(trace);
@@ -112,27 +140,36 @@ class Evidence {
   linkedFrom(row) {
     this.linkers ||= (() => {
       const linkers = new Map();
-      for (const [from, links] of this.linksOf) for (const [target] of links) if (target !== null) put(linkers, target, from);
+      for (const [from, links] of this.linksOf)
+        for (const [target] of links) if (target !== null) put(linkers, target, from);
       return linkers;
     })();
     return this.linkers.get(row) || [];
   }
 
   logsOf(row) {
-    this.logRows ||= groupedBy(this.logs.map((log, place) => [log, place]).filter(([log]) => log[6] !== null), ([log]) => log[6]);
+    this.logRows ||= groupedBy(
+      this.logs.map((log, place) => [log, place]).filter(([log]) => log[6] !== null),
+      ([log]) => log[6],
+    );
     return (this.logRows.get(row) || []).map(([log]) => log);
   }
 
   recordsOf(row) {
-    return this.records.filter((record) => record.creator === row || record.consumers.some(([consumer]) => consumer === row));
+    return this.records.filter(
+      (record) => record.creator === row || record.consumers.some(([consumer]) => consumer === row),
+    );
   }
 
-  process(row) { return this.spans.resources[this.spans.resource[row]][0]; }
+  process(row) {
+    return this.spans.resources[this.spans.resource[row]][0];
+  }
 }
 
 function put(map, key, value) {
   const known = map.get(key);
-  if (known) known.push(value); else map.set(key, [value]);
+  if (known) known.push(value);
+  else map.set(key, [value]);
 }
 
 function groupedBy(list, key) {

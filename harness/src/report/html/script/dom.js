@@ -45,13 +45,13 @@ function badge(word, shape = slug(word)) {
 }
 
 /** How bad a finding is. (The verdict `error` is another thing than the severity.) */
-const severityBadge = (severity) => severity === 'error' ? badge('error', 'fail') : badge(severity);
+const severityBadge = (severity) => (severity === 'error' ? badge('error', 'fail') : badge(severity));
 
 /** A sentence of the report: what stands between backticks is code. */
 function prose(text) {
   const parts = String(text).split('`');
   if (parts.length % 2 === 0) parts.push(`\`${parts.pop()}`);
-  return parts.map((part, number) => number % 2 ? h('code', null, part) : part);
+  return parts.map((part, number) => (number % 2 ? h('code', null, part) : part));
 }
 
 /** A button that copies; where the clipboard is closed the text is selected instead. */
@@ -59,9 +59,16 @@ function copyButton(text, label = 'copy') {
   const button = h('button', { class: 'copy', type: 'button', aria: { label: `copy ${text}` } }, label);
   button.addEventListener('click', async () => {
     let done = false;
-    try { await navigator.clipboard.writeText(text); done = true; } catch { done = byHand(text); }
+    try {
+      await navigator.clipboard.writeText(text);
+      done = true;
+    } catch {
+      done = byHand(text);
+    }
     button.textContent = done ? 'copied' : 'press Ctrl+C';
-    setTimeout(() => { button.textContent = label; }, 1500);
+    setTimeout(() => {
+      button.textContent = label;
+    }, 1500);
   });
   return button;
 }
@@ -72,7 +79,11 @@ function byHand(text) {
   document.body.append(field);
   field.select();
   let done = false;
-  try { done = document.execCommand('copy'); } catch { /* then by the keyboard */ }
+  try {
+    done = document.execCommand('copy');
+  } catch {
+    /* then by the keyboard */
+  }
   field.remove();
   return done;
 }
@@ -84,12 +95,44 @@ function section(title, ...content) {
 }
 
 function table(heads, rows) {
-  return h('div', { class: 'wide' }, h('table', null,
-    h('thead', null, h('tr', null, heads.map((head) => h('th', { scope: 'col' }, head)))),
-    h('tbody', null, rows.map((row) => h('tr', null, row.map((cell) => h('td', null, cell)))))));
+  return h(
+    'div',
+    { class: 'wide' },
+    h(
+      'table',
+      null,
+      h(
+        'thead',
+        null,
+        h(
+          'tr',
+          null,
+          heads.map((head) => h('th', { scope: 'col' }, head)),
+        ),
+      ),
+      h(
+        'tbody',
+        null,
+        rows.map((row) =>
+          h(
+            'tr',
+            null,
+            row.map((cell) => h('td', null, cell)),
+          ),
+        ),
+      ),
+    ),
+  );
 }
 
 function leftOut(evidence, what, hint) {
   const count = evidence.leftOut[what];
-  return count ? h('p', { class: 'left-out' }, `${counted(count, what.replace(/s$/, ''))} more ${count === 1 ? 'is' : 'are'} not in this page. `, hint) : null;
+  return count
+    ? h(
+        'p',
+        { class: 'left-out' },
+        `${counted(count, what.replace(/s$/, ''))} more ${count === 1 ? 'is' : 'are'} not in this page. `,
+        hint,
+      )
+    : null;
 }

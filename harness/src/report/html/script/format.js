@@ -7,15 +7,25 @@ const counted = (count, noun) => `${number(count)} ${noun}${count === 1 ? '' : '
 function duration(nanos) {
   if (nanos === 0) return '0';
   const size = Math.abs(nanos);
-  const [value, unit] = size >= 60e9 ? [nanos / 60e9, 'min'] : size >= 1e9 ? [nanos / 1e9, 's'] : size >= 1e6 ? [nanos / 1e6, 'ms'] : size >= 1e3 ? [nanos / 1e3, 'µs'] : [nanos, 'ns'];
+  const [value, unit] =
+    size >= 60e9
+      ? [nanos / 60e9, 'min']
+      : size >= 1e9
+        ? [nanos / 1e9, 's']
+        : size >= 1e6
+          ? [nanos / 1e6, 'ms']
+          : size >= 1e3
+            ? [nanos / 1e3, 'µs']
+            : [nanos, 'ns'];
   const digits = Math.abs(value) >= 100 || unit === 'ns' ? 0 : Math.abs(value) >= 10 ? 1 : 2;
   return `${value.toFixed(digits)} ${unit}`;
 }
 
-const seconds = (value) => value < 99.95 ? `${value.toFixed(1)} s` : `${Math.floor(value / 60)} min ${Math.round(value % 60)} s`;
+const seconds = (value) =>
+  value < 99.95 ? `${value.toFixed(1)} s` : `${Math.floor(value / 60)} min ${Math.round(value % 60)} s`;
 
 /** The same for an axis, whose steps are round. */
-const moment = (nanos) => duration(nanos).replace(/\.?0+ /, ' ');
+const moment = (nanos) => duration(nanos).replace(/\.(\d*?)0+ /, (all, kept) => (kept ? `.${kept} ` : ' '));
 
 /** Round steps for an axis of about that many ticks. */
 function ticks(from, to, about) {

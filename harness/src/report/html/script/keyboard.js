@@ -1,9 +1,28 @@
 // Keys, light and dark, help.
-const HELP = [['/', 'search'], ['j, ↓', 'next'], ['k, ↑', 'previous'], ['Enter', 'open'], ['←, →', 'fold and unfold a span'], ['Esc', 'close, then back'], ['t', 'light or dark'], ['?', 'this help']];
+const HELP = [
+  ['/', 'search'],
+  ['j, ↓', 'next'],
+  ['k, ↑', 'previous'],
+  ['Enter', 'open'],
+  ['←, →', 'fold and unfold a span'],
+  ['Esc', 'close, then back'],
+  ['t', 'light or dark'],
+  ['?', 'this help'],
+];
 
 function helpDialog() {
-  const dialog = h('dialog', { id: 'help', aria: { label: 'Keys' } }, h('h2', null, 'Keys'), h('dl', null, HELP.map(([key, what]) => [h('dt', null, h('kbd', null, key)), h('dd', null, what)])),
-    h('p', { class: 'quiet' }, `Every place has an address that can be sent to somebody. Written by ${index.tool}.`), h('form', { method: 'dialog' }, h('button', null, 'close')));
+  const dialog = h(
+    'dialog',
+    { id: 'help', aria: { label: 'Keys' } },
+    h('h2', null, 'Keys'),
+    h(
+      'dl',
+      null,
+      HELP.map(([key, what]) => [h('dt', null, h('kbd', null, key)), h('dd', null, what)]),
+    ),
+    h('p', { class: 'quiet' }, `Every place has an address that can be sent to somebody. Written by ${index.tool}.`),
+    h('form', { method: 'dialog' }, h('button', null, 'close')),
+  );
   return dialog;
 }
 
@@ -12,11 +31,19 @@ function toggleTheme() {
   const root = document.documentElement;
   const dark = root.dataset.theme ? root.dataset.theme === 'dark' : matchMedia('(prefers-color-scheme: dark)').matches;
   root.dataset.theme = dark ? 'light' : 'dark';
-  try { localStorage.setItem('probity-theme', root.dataset.theme); } catch { /* then for this visit alone */ }
+  try {
+    localStorage.setItem('probity-theme', root.dataset.theme);
+  } catch {
+    /* then for this visit alone */
+  }
 }
 
 function rememberedTheme() {
-  try { return localStorage.getItem('probity-theme'); } catch { return null; }
+  try {
+    return localStorage.getItem('probity-theme');
+  } catch {
+    return null;
+  }
 }
 
 /** The things that j and k go through, where no list has the focus. */
@@ -31,7 +58,10 @@ function step(by) {
   const holder = document.activeElement?.closest?.('[data-item], [data-list]');
   const at = all.indexOf(holder);
   const next = all[Math.max(0, Math.min(all.length - 1, at < 0 ? (by > 0 ? 0 : all.length - 1) : at + by))];
-  if (next.matches('[data-list]')) { next.focus(); return; }
+  if (next.matches('[data-list]')) {
+    next.focus();
+    return;
+  }
   const target = next.matches('.finding') ? next : next.querySelector('a') || next;
   target.focus({ preventScroll: true });
   next.scrollIntoView({ block: 'nearest' });
@@ -52,9 +82,17 @@ function onKey(event) {
   if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
   if (event.target.closest?.('input, textarea, select, dialog')) return;
   const keys = {
-    '/': () => document.getElementById('search').focus(), '?': () => document.getElementById('help').showModal(), t: toggleTheme,
-    j: () => step(1), ArrowDown: () => step(1), k: () => step(-1), ArrowUp: () => step(-1), Escape: escape,
-    Enter: () => document.activeElement?.matches?.('.finding') && document.activeElement.querySelector('footer a[href^="#s/"]')?.click(),
+    '/': () => document.getElementById('search').focus(),
+    '?': () => document.getElementById('help').showModal(),
+    t: toggleTheme,
+    j: () => step(1),
+    ArrowDown: () => step(1),
+    k: () => step(-1),
+    ArrowUp: () => step(-1),
+    Escape: escape,
+    Enter: () =>
+      document.activeElement?.matches?.('.finding') &&
+      document.activeElement.querySelector('footer a[href^="#s/"]')?.click(),
   };
   // Arrows scroll until j or k has put the focus on something.
   if (event.key.startsWith('Arrow') && !document.activeElement?.closest?.('[data-item]')) return;

@@ -1,11 +1,14 @@
 // Long lists: only the rows in sight are elements, so that a hundred thousand cost what thirty do.
 
+/** Rows that go on paper. */
+const PRINTED_MAX = 400;
+
 /** `row(number)` makes a row's element; `open(number)` is what Enter and a click do. */
 function longList({ count, row, open: chosen, label, height = 30, kind = '', role = 'listbox', rowsMax = 24, select = -1 }) {
   const space = h('div', { class: 'space', role: 'presentation' });
   const list = h('div', { class: `list ${kind}`, tabindex: '0', role, data: { list: '' }, aria: { label } }, space);
   const state = { count, current: select, drawn: new Map() };
-  const identity = `list-${longList.next = (longList.next || 0) + 1}`;
+  const identity = `list-${(longList.next = (longList.next || 0) + 1)}`;
 
   function size() {
     space.style.height = `${state.count * height}px`;
@@ -15,9 +18,14 @@ function longList({ count, row, open: chosen, label, height = 30, kind = '', rol
 
   function draw(all = false) {
     const first = all ? 0 : Math.max(0, Math.floor(list.scrollTop / height) - 6);
-    const last = all ? Math.min(state.count, 400) : Math.min(state.count, Math.ceil((list.scrollTop + list.clientHeight) / height) + 6);
+    const last = all
+      ? Math.min(state.count, PRINTED_MAX)
+      : Math.min(state.count, Math.ceil((list.scrollTop + list.clientHeight) / height) + 6);
     for (const [place, element] of state.drawn) {
-      if (place < first || place >= last) { element.remove(); state.drawn.delete(place); }
+      if (place < first || place >= last) {
+        element.remove();
+        state.drawn.delete(place);
+      }
     }
     for (let place = first; place < last; place += 1) if (!state.drawn.has(place)) space.append(make(place));
   }
@@ -56,10 +64,14 @@ function longList({ count, row, open: chosen, label, height = 30, kind = '', rol
 
   const page = () => Math.max(1, Math.floor(list.clientHeight / height) - 1);
   const keys = {
-    ArrowDown: () => choose(state.current + 1), j: () => choose(state.current + 1),
-    ArrowUp: () => choose(Math.max(0, state.current) - 1), k: () => choose(Math.max(0, state.current) - 1),
-    PageDown: () => choose(state.current + page()), PageUp: () => choose(state.current - page()),
-    Home: () => choose(0), End: () => choose(state.count - 1),
+    ArrowDown: () => choose(state.current + 1),
+    j: () => choose(state.current + 1),
+    ArrowUp: () => choose(Math.max(0, state.current) - 1),
+    k: () => choose(Math.max(0, state.current) - 1),
+    PageDown: () => choose(state.current + page()),
+    PageUp: () => choose(state.current - page()),
+    Home: () => choose(0),
+    End: () => choose(state.count - 1),
     Enter: () => state.current >= 0 && chosen?.(state.current),
   };
   list.addEventListener('keydown', (event) => {
@@ -75,12 +87,25 @@ function longList({ count, row, open: chosen, label, height = 30, kind = '', rol
     chosen?.(state.current);
   });
   list.addEventListener('scroll', () => draw(), { passive: true });
-  list.addEventListener('arrived', () => { draw(); if (state.current >= 0) choose(state.current); });
-  // Paper does not scroll.
-  const printed = () => draw(true);
-  addEventListener('beforeprint', printed);
-  addEventListener('resize', () => draw());
-  leavers.push(() => removeEventListener('beforeprint', printed));
+  list.addEventListener('arrived', () => {
+    draw();
+    if (state.current >= 0) choose(state.current);
+  });
+  // Paper does not scroll: it has the first rows.
+  const printing = () => {
+    space.style.height = `${Math.min(state.count, PRINTED_MAX) * height}px`;
+    draw(true);
+  };
+  const printed = () => {
+    size();
+    draw();
+  };
+  const resized = () => draw();
+  const watched = { beforeprint: printing, afterprint: printed, resize: resized };
+  for (const [event, listener] of Object.entries(watched)) addEventListener(event, listener);
+  leavers.push(() => {
+    for (const [event, listener] of Object.entries(watched)) removeEventListener(event, listener);
+  });
   size();
   return {
     element: list,

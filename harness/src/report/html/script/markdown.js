@@ -4,8 +4,14 @@ function markdown(text) {
   const lines = text.split('\n');
   const stack = [{ depth: -1, add: (element) => root.push(element) }];
   let paragraph = null;
-  const flush = () => { if (paragraph) paragraph.target.append(...inline(paragraph.text.join(' '))); paragraph = null; };
-  const within = (depth) => { while (stack.at(-1).depth >= depth) stack.pop(); return stack.at(-1); };
+  const flush = () => {
+    if (paragraph) paragraph.target.append(...inline(paragraph.text.join(' ')));
+    paragraph = null;
+  };
+  const within = (depth) => {
+    while (stack.at(-1).depth >= depth) stack.pop();
+    return stack.at(-1);
+  };
   for (let at = 0; at < lines.length; at += 1) {
     const line = lines[at];
     const trimmed = line.trim();
@@ -13,7 +19,8 @@ function markdown(text) {
     if (trimmed.startsWith('```')) {
       flush();
       const code = [];
-      for (at += 1; at < lines.length && !lines[at].trim().startsWith('```'); at += 1) code.push(lines[at].slice(Math.min(depth, lines[at].length - lines[at].trimStart().length)));
+      for (at += 1; at < lines.length && !lines[at].trim().startsWith('```'); at += 1)
+        code.push(lines[at].slice(Math.min(depth, lines[at].length - lines[at].trimStart().length)));
       within(depth).add(h('pre', null, h('code', null, code.join('\n'))));
     } else if (!trimmed) {
       flush();
@@ -26,7 +33,10 @@ function markdown(text) {
       flush();
       const holder = within(depth);
       const item = h('li');
-      if (!holder.list) { holder.list = h('ul'); holder.add(holder.list); }
+      if (!holder.list) {
+        holder.list = h('ul');
+        holder.add(holder.list);
+      }
       holder.list.append(item);
       const span = h('span');
       item.append(span);
@@ -35,7 +45,15 @@ function markdown(text) {
     } else if (trimmed.startsWith('|')) {
       flush();
       const rows = [];
-      for (; at < lines.length && lines[at].trim().startsWith('|'); at += 1) if (!/^[|\-: ]+$/.test(lines[at].trim())) rows.push(lines[at].trim().replace(/^\||\|$/g, '').split('|').map((cell) => inline(cell.trim())));
+      for (; at < lines.length && lines[at].trim().startsWith('|'); at += 1)
+        if (!/^[|\-: ]+$/.test(lines[at].trim()))
+          rows.push(
+            lines[at]
+              .trim()
+              .replace(/^\||\|$/g, '')
+              .split('|')
+              .map((cell) => inline(cell.trim())),
+          );
       at -= 1;
       within(depth).add(table(rows[0] || [], rows.slice(1)));
     } else if (paragraph) {
