@@ -6,6 +6,7 @@ mod loglevel;
 
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::header::{ACCEPT, CONTENT_TYPE};
@@ -116,6 +117,9 @@ async fn index() -> Html<&'static str> {
 }
 
 async fn metrics(State(admin): State<Admin>, headers: HeaderMap) -> Response {
+    if admin.exposition.defect() == Some(Defect::ScrapeSlow) {
+        tokio::time::sleep(Duration::from_millis(1_300)).await;
+    }
     scrape(&admin.exposition, &headers)
 }
 

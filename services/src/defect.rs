@@ -69,6 +69,14 @@ defects! {
     BucketsTooCoarse, "buckets-too-coarse", "url-api", "has no latency bucket between zero and one second";
     MillisecondsUnit, "milliseconds-unit", "url-api", "records milliseconds in a family that says seconds";
     CounterWithoutTotal, "counter-without-total", "url-api", "exposes a counter whose name lacks _total, in the older text format";
+    CounterResets, "counter-resets", "url-api", "starts its counters anew when they come to five";
+    ExemplarMissing, "exemplar-missing", "url-api", "keeps no exemplars";
+    ExemplarOfUnsampled, "exemplar-of-unsampled", "url-api", "keeps the ids of spans that are not sampled as exemplars";
+    RedErrorsMissing, "red-errors-missing", "url-api", "counts and measures requests without their status";
+    LagMissing, "lag-missing", "analytics-consumer", "does not show how far it is behind";
+    PushSubset, "push-subset", "url-api", "pushes its histograms over OTLP and not its counters";
+    ScrapeSlow, "scrape-slow", "url-api", "takes more than a second to answer a scrape";
+    ScrapeHuge, "scrape-huge", "url-api", "exposes twelve thousand samples that nobody looks at";
     DegradationUncounted, "degradation-uncounted", "url-api", "does not count degraded answers";
     MetricsOnMainPort, "metrics-on-main-port", "url-api", "serves its metrics on the main port too";
     MetricsPortConflict, "metrics-port-conflict", "analytics-consumer", "carries on without its admin port when another process has it";

@@ -181,11 +181,15 @@ fn count(server: &HttpServer, asked: &Asked, response: &Response, context: &Cont
     }
     let route = asked.route.clone().unwrap_or_else(|| UNMATCHED.to_owned());
     let labels = request_labels(asked.method.clone(), route, status.as_u16());
+    let labels = match server.defect() {
+        Some(Defect::RedErrorsMissing) => labels.without("http.response.status_code"),
+        _ => labels,
+    };
     let code = response.extensions().get::<ShortCode>();
     server.requests.add(1, counter_labels(labels.clone(), asked, code, server.defect()));
 
     let mut labels = labels.with("url.scheme", "http");
-    if status.is_server_error() {
+    if status.is_server_error() && server.defect() != Some(Defect::RedErrorsMissing) {
         labels = labels.with("error.type", status.as_str().to_owned());
     }
     server.duration.record(context, started.elapsed(), labels);

@@ -12,9 +12,11 @@ use std::fmt::Write as _;
 use std::sync::atomic::AtomicU64;
 use std::time::{Duration, SystemTime};
 
-use opentelemetry::metrics::{AsyncInstrument, Meter};
+use opentelemetry::metrics::{AsyncInstrument, Meter, MeterProvider as _};
 use opentelemetry::trace::TraceContextExt as _;
 use opentelemetry::{Context, KeyValue, metrics};
+use opentelemetry_sdk::metrics::SdkMeterProvider;
+use opentelemetry_sdk::trace::{IdGenerator as _, RandomIdGenerator};
 use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue as _, LabelSetEncoder};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::exemplar::HistogramWithExemplars;
@@ -31,6 +33,9 @@ use observed::Observed;
 /// objective, 250 ms, is one of them.
 pub(crate) const DURATION_BOUNDS: &[f64] =
     &[0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0];
+
+/// Where a counter that falls begins again.
+const STARTS_ANEW_AT: u64 = 5;
 
 /// Bounds for database operations, in seconds.
 pub(crate) const DATABASE_BOUNDS: &[f64] = &[0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0];
@@ -59,7 +64,12 @@ impl Metrics {
         self.registry.register_with_unit(family(name), help, Unit::Seconds, scraped.clone());
         let pushed = self.meter.f64_histogram(name).with_unit("s").with_description(help);
         let pushed = pushed.with_boundaries(bounds.to_vec()).build();
-        Latency { kind: LatencyKind::Histogram { scraped, pushed }, units_per_second: 1.0 }
+        let exemplars = match self.defect {
+            Some(Defect::ExemplarMissing) => Exemplars::None,
+            Some(Defect::ExemplarOfUnsampled) => Exemplars::OfUnsampled,
+            _ => Exemplars::OfSampled,
+        };
+        Latency { kind: LatencyKind::Histogram { scraped, pushed, exemplars }, units_per_second: 1.0 }
     }
 
     /// The last duration, which says nothing of the others.
@@ -74,8 +84,13 @@ impl Metrics {
     pub(crate) fn count(&mut self, name: &'static str, unit: &'static str, help: &'static str) -> Count {
         let scraped = Family::default();
         self.registry.register(family(name), help, scraped.clone());
-        let pushed = self.meter.u64_counter(name).with_unit(unit).with_description(help).build();
-        Count { scraped, pushed }
+        let meter = match self.defect {
+            Some(Defect::PushSubset) => SdkMeterProvider::builder().build().meter("nowhere"),
+            _ => self.meter.clone(),
+        };
+        let pushed = meter.u64_counter(name).with_unit(unit).with_description(help).build();
+        let starts_anew = self.defect == Some(Defect::CounterResets);
+        Count { scraped, pushed, starts_anew }
     }
 
     /// A state, one series for each: 1 for the one that holds, 0 for the others.
@@ -141,11 +156,30 @@ enum LatencyKind {
     Histogram {
         scraped: Family<Labels, HistogramWithExemplars<TraceLabels>, Bounds>,
         pushed: metrics::Histogram<f64>,
+        exemplars: Exemplars,
     },
     Last {
         scraped: Family<Labels, Gauge<f64, AtomicU64>>,
         pushed: metrics::Gauge<f64>,
     },
+}
+
+/// Whose ids are kept beside an observation.
+#[derive(Debug, Clone, Copy)]
+enum Exemplars {
+    OfSampled,
+    OfUnsampled,
+    None,
+}
+
+impl Exemplars {
+    fn of(self, context: &Context) -> Option<TraceLabels> {
+        match self {
+            Self::OfSampled => TraceLabels::of(context),
+            Self::OfUnsampled => Some(TraceLabels::of_nobody()),
+            Self::None => None,
+        }
+    }
 }
 
 impl Latency {
@@ -159,8 +193,8 @@ impl Latency {
     pub(crate) fn record(&self, context: &Context, elapsed: Duration, labels: Labels) {
         let value = elapsed.as_secs_f64() * self.units_per_second;
         match &self.kind {
-            LatencyKind::Histogram { scraped, pushed } => {
-                let exemplar = TraceLabels::of(context);
+            LatencyKind::Histogram { scraped, pushed, exemplars } => {
+                let exemplar = exemplars.of(context);
                 let timestamp = exemplar.is_some().then(SystemTime::now);
                 scraped.get_or_create(&labels).observe(value, exemplar, timestamp);
                 pushed.record(value, &labels.attributes());
@@ -178,11 +212,18 @@ impl Latency {
 pub(crate) struct Count {
     scraped: Family<Labels, Counter>,
     pushed: metrics::Counter<u64>,
+    /// Whether a defect makes it fall.
+    starts_anew: bool,
 }
 
 impl Count {
     pub(crate) fn add(&self, number: u64, labels: Labels) {
-        self.scraped.get_or_create(&labels).inc_by(number);
+        let scraped = self.scraped.get_or_create(&labels);
+        scraped.inc_by(number);
+        if self.starts_anew && scraped.get() >= STARTS_ANEW_AT {
+            scraped.inner().store(0, std::sync::atomic::Ordering::Relaxed);
+        }
+        drop(scraped);
         self.pushed.add(number, &labels.attributes());
     }
 
@@ -218,6 +259,11 @@ pub(crate) struct Labels(Vec<(&'static str, Cow<'static, str>)>);
 impl Labels {
     pub(crate) fn new<const N: usize>(labels: [(&'static str, Cow<'static, str>); N]) -> Self {
         Self(labels.into())
+    }
+
+    pub(crate) fn without(mut self, left_out: &str) -> Self {
+        self.0.retain(|(name, _)| *name != left_out);
+        self
     }
 
     pub(crate) fn with(mut self, name: &'static str, value: impl Into<Cow<'static, str>>) -> Self {
@@ -264,6 +310,14 @@ impl TraceLabels {
                 ("span_id", span_context.span_id().to_string()),
             ])
         })
+    }
+}
+
+impl TraceLabels {
+    /// Ids of a span that is not recorded.
+    fn of_nobody() -> Self {
+        let ids = RandomIdGenerator::default();
+        Self([("trace_id", ids.new_trace_id().to_string()), ("span_id", ids.new_span_id().to_string())])
     }
 }
 

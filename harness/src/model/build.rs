@@ -236,6 +236,7 @@ impl Build {
                 content_type: Some(content_type.into()),
                 body: body.into(),
                 error: None,
+                took_ms: None,
             },
         });
     }

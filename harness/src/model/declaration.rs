@@ -69,6 +69,9 @@ pub struct ServiceDeclaration {
     /// Backends that it needs to serve (`postgres`, `kafka`, `etcd`): readiness is false while one of them is away.
     #[serde(default)]
     pub needs: Vec<String>,
+    /// The families that tell how full its queues and pools are (METRIC-09).
+    #[serde(default)]
+    pub saturation: Vec<Saturation>,
     /// The attribute on its messaging spans that carries the system's own event id.
     pub event_id_attribute: Option<String>,
     /// Where its log level is changed while it runs.
@@ -150,6 +153,25 @@ pub enum Counted {
     RecordsConsumed {
         topic: String,
     },
+}
+
+/// A gauge of what waits or is in use.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Saturation {
+    pub family: String,
+    pub of: Saturated,
+}
+
+/// What can fill up.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "what")]
+pub enum Saturated {
+    /// What a consumer has not read of a topic.
+    ConsumerLag { topic: String },
+    /// How long the oldest row of an outbox has waited.
+    OutboxAge { topic: String },
+    /// Connections of a pool to a backend (`postgres`).
+    Pool { backend: String },
 }
 
 /// A declared edge: `from` calls, or sends to, `to`.
@@ -265,6 +287,10 @@ pub struct Thresholds {
     pub log_level_margin_ms: u64,
     /// LOG-08: the share of its throughput that logging may cost a service, in percent.
     pub log_cost_percent: u64,
+    /// SCRAPE-04: how long an answer to a scrape may take, in milliseconds, and how large it may be.
+    pub scrape_ms: u64,
+    pub scrape_bytes: u64,
+    pub scrape_samples: u64,
     /// Overrides with their reasons, as written.
     pub reasons: Vec<String>,
 }
@@ -299,6 +325,9 @@ impl Default for Thresholds {
             grace_ms: 5_000,
             lease_margin_ms: 3_000,
             readiness_settle_ms: 1_000,
+            scrape_ms: 1_000,
+            scrape_bytes: 10_000_000,
+            scrape_samples: 10_000,
             baggage_bytes: 1_024,
             baggage_members: 64,
             log_lines_per_request: 20,

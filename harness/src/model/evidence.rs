@@ -388,6 +388,8 @@ pub struct Scrape {
 pub enum ScrapeStage {
     /// Before the scenario's traffic.
     Before,
+    /// Between two parts of its traffic.
+    Amid,
     /// After that many distinct ids were driven (METRIC-03 compares the first with the last).
     Driven { ids: u64 },
     /// The barrier's last scrape.
@@ -403,6 +405,9 @@ pub struct HttpAnswer {
     /// Bounded (16 MiB).
     pub body: String,
     pub error: Option<String>,
+    /// Milliseconds from the request to the end of the answer; `None`: not measured.
+    #[serde(default)]
+    pub took_ms: Option<u64>,
 }
 
 impl HttpAnswer {

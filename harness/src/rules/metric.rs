@@ -2,7 +2,7 @@
 
 mod counted;
 mod names;
-mod otlp;
+pub(super) mod otlp;
 #[cfg(test)]
 pub(super) mod testing;
 mod values;
@@ -14,5 +14,9 @@ super::family! {
     metric_04,
     metric_05,
     metric_06,
+    metric_07,
+    metric_08,
+    metric_09,
+    metric_10,
     metric_11,
 }

@@ -8,5 +8,6 @@ super::family! {
     scrape_01,
     scrape_02,
     scrape_03,
+    scrape_04,
     scrape_05,
 }

@@ -1,7 +1,7 @@
 //! One `GET` of an address for metrics or a probe, as a scraper would ask it.
 
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::model::HttpAnswer;
 
@@ -23,6 +23,7 @@ pub(super) async fn ask(
         .get(format!("http://{address}{path}"))
         .header("accept", accept.unwrap_or(ACCEPT))
         .timeout(Duration::from_secs(3));
+    let began = Instant::now();
     let response = match request.send().await {
         Ok(response) => response,
         Err(error) => return (HttpAnswer { error: Some(innermost(&error)), ..HttpAnswer::default() }, None),
@@ -37,11 +38,12 @@ pub(super) async fn ask(
     match response.bytes().await {
         Ok(bytes) => {
             let body = String::from_utf8_lossy(&bytes[..bytes.len().min(BODY_MAX)]).into_owned();
-            (HttpAnswer { status, content_type, body, error: None }, trace)
+            let took_ms = Some(began.elapsed().as_millis() as u64);
+            (HttpAnswer { status, content_type, body, error: None, took_ms }, trace)
         }
         Err(error) => {
             let error = Some(innermost(&error));
-            (HttpAnswer { status, content_type, body: String::new(), error }, trace)
+            (HttpAnswer { status, content_type, error, ..HttpAnswer::default() }, trace)
         }
     }
 }

@@ -71,8 +71,12 @@ async fn drive_distinct(running: &mut Running, from: u64, to: u64) -> Result<(),
 async fn known_mix(running: &mut Running) -> Result<(), Stop> {
     let code = link(running).await?;
     // One fixed client address: a label of it is one series, and still wrong.
-    let clicks = (0..7).map(|_| click(&code).header("x-forwarded-for", "203.0.113.7")).collect();
-    running.send_all(clicks, 1).await;
+    let clicks =
+        |number| (0..number).map(|_| click(&code).header("x-forwarded-for", "203.0.113.7")).collect();
+    running.send_all(clicks(4), 1).await;
+    // Counters that fall are seen only by who looks twice.
+    running.scrape(ScrapeStage::Amid).await;
+    running.send_all(clicks(3), 1).await;
     running.send_all((0..3).map(|number| click(&format!("nowhere{number}"))).collect(), 1).await;
     clicks_are_rows(running, 7).await?;
     // Its list of endpoints is empty for a moment after the start.

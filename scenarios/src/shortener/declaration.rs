@@ -96,6 +96,8 @@ fn analytics_rpc() -> ServiceDeclaration {
 
 fn analytics_consumer() -> ServiceDeclaration {
     let mut service = service(CONSUMER, vec![port("admin", 9466, "http")], &["postgres", "kafka"]);
+    let lag = Saturated::ConsumerLag { topic: "click-events".into() };
+    service.saturation = vec![Saturation { family: LAG.into(), of: lag }];
     service.event_id_attribute = Some("shortener.event.id".into());
     service.families = vec![
         latency("messaging_process_duration_seconds", &CONSUMER_LABELS, None, Some(SLO)),
@@ -104,11 +106,13 @@ fn analytics_consumer() -> ServiceDeclaration {
             &CONSUMER_LABELS,
             Some(Counted::RecordsConsumed { topic: "click-events".into() }),
         ),
-        gauge("messaging_consumer_lag", &GROUP_LABELS),
+        gauge(LAG, &GROUP_LABELS),
         latency("db_client_operation_duration_seconds", &DATABASE_LABELS, None, None),
     ];
     service
 }
+
+const LAG: &str = "messaging_consumer_lag";
 
 /// The objective for every latency that a person waits for, in seconds.
 const SLO: f64 = 0.25;

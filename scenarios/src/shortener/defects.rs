@@ -98,12 +98,20 @@ fn metrics() -> Vec<Row> {
         "label-raw-path" on API, in IDS, turns ["METRIC-03"] also ["METRIC-04"] cannot judge []: "a label of raw paths";
         "label-user-agent" on API, in IDS, turns ["METRIC-03"] also ["METRIC-04"] cannot judge []: "a label of user agents";
         "label-client-ip" on API, in MIX, turns ["METRIC-04"] also [] cannot judge []: "a label of client addresses";
-        "latency-gauge" on API, in MIX, turns ["METRIC-05"] also ["METRIC-01"] cannot judge ["METRIC-02"]: "the last latency as a gauge";
+        "counter-resets" on API, in MIX, turns ["METRIC-07"] also ["METRIC-02" "METRIC-10"] cannot judge []: "starts its counters anew when they come to five";
+        "exemplar-missing" on API, in MIX, turns ["METRIC-08"] also [] cannot judge []: "keeps no exemplars";
+        "exemplar-of-unsampled" on API, in MIX, turns ["METRIC-08"] also [] cannot judge []: "keeps the ids of spans that are not sampled as exemplars";
+        "red-errors-missing" on API, in MIX, turns ["METRIC-09"] also ["METRIC-01" "METRIC-02"] cannot judge []: "counts and measures requests without their status";
+        "lag-missing" on CONSUMER, in MIX, turns ["METRIC-09"] also ["METRIC-01"] cannot judge []: "does not show how far it is behind";
+        "push-subset" on API, in MIX, turns ["METRIC-10"] also [] cannot judge []: "pushes its histograms over OTLP and not its counters";
+        "latency-gauge" on API, in MIX, turns ["METRIC-05"] also ["METRIC-01" "METRIC-09"] cannot judge ["METRIC-02"]: "the last latency as a gauge";
         "buckets-too-coarse" on API, in MIX, turns ["METRIC-05"] also [] cannot judge []: "no bound at the objective";
         "milliseconds-unit" on API, in MIX, turns ["METRIC-05"] also [] cannot judge []: "milliseconds in a family of seconds";
         "counter-without-total" on API, in MIX, turns ["METRIC-06"] also [] cannot judge []: "a counter without _total";
         "degradation-uncounted" on API, in REFUSED, turns ["METRIC-11"] also [] cannot judge []: "does not count degraded answers";
         "metrics-on-main-port" on API, in TARGETS, turns ["SCRAPE-03"] also [] cannot judge []: "metrics on the main port too";
+        "scrape-slow" on API, in TARGETS, turns ["SCRAPE-04"] also [] cannot judge []: "takes more than a second to answer a scrape";
+        "scrape-huge" on API, in TARGETS, turns ["SCRAPE-04"] also [] cannot judge []: "exposes twelve thousand samples that nobody looks at";
         "metrics-port-conflict" on CONSUMER, in "a_taken_metrics_port_is_a_loud_failure", turns ["SCRAPE-03"] also ["METRIC-01"] cannot judge ["METRIC-02" "METRIC-05"]: "goes on without its taken port";
     }
 }

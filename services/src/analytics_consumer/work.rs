@@ -79,14 +79,16 @@ impl Work {
             busy: tokio::sync::Mutex::default(),
         };
         work.consumed.expect(work.labels("poll"));
-        let lag = work.source.lag().clone();
-        metrics.observe(
-            "messaging.consumer.lag",
-            "{record}",
-            "Records that the group has not committed",
-            work.group_labels(),
-            move || lag.records(),
-        );
+        if work.service.common.defect != Some(Defect::LagMissing) {
+            let lag = work.source.lag().clone();
+            metrics.observe(
+                "messaging.consumer.lag",
+                "{record}",
+                "Records that the group has not committed",
+                work.group_labels(),
+                move || lag.records(),
+            );
+        }
         work
     }
 

@@ -35,6 +35,10 @@ impl Exposition {
         Self(Arc::new(Inner { runtime: process::registry(), own, defect }))
     }
 
+    pub(crate) fn defect(&self) -> Option<Defect> {
+        self.0.defect
+    }
+
     /// Everything as of now, in the format that `accept` prefers.
     pub(crate) fn render(&self, accept: Option<&str>) -> Scrape {
         let mut body = String::with_capacity(16 * 1024);
@@ -42,6 +46,9 @@ impl Exposition {
         _ = text::encode_registry(&mut body, &self.0.runtime);
         if self.0.defect != Some(Defect::MetricsGateClosed) {
             _ = text::encode_registry(&mut body, &self.0.own);
+        }
+        if self.0.defect == Some(Defect::ScrapeHuge) {
+            write_far_too_much(&mut body);
         }
         if self.0.defect == Some(Defect::CounterWithoutTotal) {
             return self.with_a_counter_that_lacks_total(&body);
@@ -60,6 +67,19 @@ impl Exposition {
         body.push_str("# HELP shortener_scrapes Scrapes answered.\n");
         body.push_str("# TYPE shortener_scrapes counter\nshortener_scrapes 1\n");
         Scrape { content_type: PLAIN, body }
+    }
+}
+
+/// Ten series for each of many families: each is within its budget, and all of them are not.
+fn write_far_too_much(body: &mut String) {
+    for family in 0..1_200 {
+        _ = writeln!(
+            body,
+            "# HELP shortener_detail_{family} A detail.\n# TYPE shortener_detail_{family} gauge"
+        );
+        for part in 0..10 {
+            _ = writeln!(body, "shortener_detail_{family}{{part=\"{part}\"}} {part}");
+        }
     }
 }
 

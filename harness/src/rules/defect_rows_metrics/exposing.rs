@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 
 use crate::model::*;
+use crate::rules::exposed::last_scrapes;
+use crate::rules::metric::otlp::tests::as_pushed;
 use crate::rules::metric::testing::{
     BOUNDS, Body, CALLS, DEGRADED, LATENCY, OPENMETRICS, REQUESTS, TEXT, declaration, request,
 };
@@ -10,6 +12,7 @@ use crate::rules::testing::Shortener;
 use crate::rules::traffic::operation_of;
 
 const PROCESSING: &str = "messaging_process_duration_seconds";
+const LAG: &str = "messaging_consumer_lag";
 
 /// Declares the families of all services.
 pub(super) fn declare(shortener: &mut Shortener) {
@@ -24,6 +27,8 @@ pub(super) fn declare(shortener: &mut Shortener) {
         counts: None,
         slo_bound: None,
     });
+    let of = Saturated::ConsumerLag { topic: "click-events".into() };
+    shortener.declaration.services[2].saturation = vec![Saturation { family: LAG.into(), of }];
 }
 
 /// The last scrape of each service.
@@ -31,7 +36,8 @@ pub(super) fn scrape_all(shortener: &mut Shortener) {
     scrape_api(shortener, ScrapeStage::Last);
     let (api, rpc, consumer) = (shortener.api.clone(), shortener.rpc.clone(), shortener.consumer.clone());
     let consumed = shortener.build.evidence().records.len() as u64;
-    let mut body = runtime().counter("messaging_client_consumed_messages", &[("", consumed)]);
+    let mut body =
+        runtime().counter("messaging_client_consumed_messages", &[("", consumed)]).gauge(LAG, &[("", 0.0)]);
     if consumed > 0 {
         body = body.histogram(PROCESSING, BOUNDS, &[("", consumed, 0.001)]);
     }
@@ -40,6 +46,19 @@ pub(super) fn scrape_all(shortener: &mut Shortener) {
     let text = if lost { last_body(shortener, &api) } else { body.text() };
     shortener.build.scrape(&consumer, ScrapeStage::Last, OPENMETRICS, &text);
     shortener.build.scrape(&rpc, ScrapeStage::Last, OPENMETRICS, &runtime().text());
+    push_what_was_scraped(shortener);
+}
+
+/// Each process pushes at its end what it exposed last.
+fn push_what_was_scraped(shortener: &mut Shortener) {
+    let at = shortener.build.now_ms() + 10;
+    let evidence = shortener.build.evidence();
+    let case = Case::new(&evidence, None);
+    let exposed = last_scrapes(&case);
+    let pushed = exposed.iter().filter_map(|exposed| {
+        Some(as_pushed(&exposed.scrape.process, at, exposed.exposition.as_ref().ok()?))
+    });
+    shortener.build.evidence_mut().requests.extend(pushed);
 }
 
 fn last_body(shortener: &Shortener, process: &ProcessId) -> String {
@@ -53,11 +72,24 @@ pub(super) fn scrape_api(shortener: &mut Shortener, stage: ScrapeStage) {
     let api = shortener.api.clone();
     let body = if shortener.is("metrics-gate-closed") { runtime() } else { exposed(shortener) };
     if !shortener.is("counter-without-total") {
-        return shortener.build.scrape(&api, stage, OPENMETRICS, &body.text());
+        let text = with_exemplar(shortener, body.text());
+        return shortener.build.scrape(&api, stage, OPENMETRICS, &text);
     }
     let extra =
         "# HELP shortener_scrapes Scrapes answered.\n# TYPE shortener_scrapes counter\nshortener_scrapes 1\n";
     shortener.build.scrape(&api, stage, TEXT, &(plain(&body.text()) + extra));
+}
+
+/// The first histogram's last bucket leads to a span of url-api.
+fn with_exemplar(shortener: &Shortener, text: String) -> String {
+    let evidence = shortener.build.evidence();
+    let case = Case::new(&evidence, None);
+    let Some(span) = case.spans_of(&shortener.api).next() else { return text };
+    let Some(at) = text.find("le=\"+Inf\"").and_then(|at| Some(at + text[at..].find('\n')?)) else {
+        return text;
+    };
+    let exemplar = format!(" # {{trace_id=\"{}\",span_id=\"{}\"}} 0.001", span.trace(), span.id());
+    format!("{}{exemplar}{}", &text[..at], &text[at..])
 }
 
 fn runtime() -> Body {

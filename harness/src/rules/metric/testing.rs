@@ -217,6 +217,7 @@ pub(in crate::rules) fn scrape(
             content_type: Some(content_type.into()),
             body: body.into(),
             error: None,
+            took_ms: None,
         },
     }
 }

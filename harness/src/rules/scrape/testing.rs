@@ -59,6 +59,7 @@ pub(in crate::rules) fn answer(role: &str, path: &str) -> HttpAnswer {
         content_type: Some(content_type.into()),
         body: body.into(),
         error: None,
+        took_ms: None,
     }
 }
 

@@ -179,6 +179,7 @@ fn key_change(change: &KeyChange) -> String {
 pub(super) fn stage(stage: ScrapeStage) -> String {
     match stage {
         ScrapeStage::Before => "before the traffic".into(),
+        ScrapeStage::Amid => "amid the traffic".into(),
         ScrapeStage::Driven { ids } => format!("after {ids} ids"),
         ScrapeStage::Last => "last".into(),
     }

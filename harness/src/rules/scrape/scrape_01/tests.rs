@@ -15,7 +15,7 @@ fn answering(answer: HttpAnswer) -> Judgement {
 }
 
 fn says(content_type: Option<&str>, body: &str) -> HttpAnswer {
-    HttpAnswer { status: Some(200), content_type: content_type.map(String::from), body: body.into(), error: None }
+    HttpAnswer { status: Some(200), content_type: content_type.map(String::from), body: body.into(), ..HttpAnswer::default() }
 }
 
 #[test]

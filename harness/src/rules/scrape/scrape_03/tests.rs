@@ -56,6 +56,7 @@ fn metrics_on_an_undeclared_port_are_a_fault() {
         content_type: Some("text/plain".into()),
         body: "one_sample 1\n".into(),
         error: None,
+        took_ms: None,
     };
     assert_eq!(listening(Some(socket(&api(), None, Some(plain)))).outcome(), Outcome::Fail, "one sample is enough");
 }
