@@ -35,9 +35,11 @@ fn edge(from: &str, to: &str, over: EdgeKind) -> Edge {
 }
 
 fn service(name: &str, ports: Vec<Port>, needs: &[&str]) -> ServiceDeclaration {
+    let pool = Saturated::Pool { backend: "postgres".into() };
     ServiceDeclaration {
         name: name.into(),
         ports,
+        saturation: vec![Saturation { family: "db_client_connection_count".into(), of: pool }],
         unspanned_paths: words(&["/metrics", "/healthz", "/readyz"]),
         needs: words(needs),
         ..ServiceDeclaration::default()
@@ -97,7 +99,7 @@ fn analytics_rpc() -> ServiceDeclaration {
 fn analytics_consumer() -> ServiceDeclaration {
     let mut service = service(CONSUMER, vec![port("admin", 9466, "http")], &["postgres", "kafka"]);
     let lag = Saturated::ConsumerLag { topic: "click-events".into() };
-    service.saturation = vec![Saturation { family: LAG.into(), of: lag }];
+    service.saturation.push(Saturation { family: LAG.into(), of: lag });
     service.event_id_attribute = Some("shortener.event.id".into());
     service.families = vec![
         latency("messaging_process_duration_seconds", &CONSUMER_LABELS, None, Some(SLO)),

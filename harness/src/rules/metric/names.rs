@@ -130,7 +130,12 @@ fn reserved(family: &Family, name: &str, fault: &mut impl FnMut(&'static str, St
     if family.kind == FamilyType::Unknown {
         return;
     }
-    let endings: &[&str] = if histogram || summary { &[] } else { &["_bucket", "_count", "_sum"] };
+    let endings: &[&str] = match family.kind {
+        _ if histogram || summary => &[],
+        // The semantic conventions call what there is of something its count: `db.client.connection.count`.
+        FamilyType::Gauge => &["_bucket", "_sum"],
+        _ => &["_bucket", "_count", "_sum"],
+    };
     if let Some(ending) = endings.iter().find(|ending| name.ends_with(**ending)) {
         fault(
             "reserved",

@@ -79,7 +79,8 @@ fn types_colons_and_camel_case_do_not_belong_into_names() {
 
 #[test]
 fn reserved_endings_and_labels_mean_histograms_and_summaries() {
-    assert_eq!(plain("requests_count", "gauge", ""), ["`_count` on a gauge"]);
+    assert_eq!(plain("requests_sum", "gauge", ""), ["`_sum` on a gauge"]);
+    assert_eq!(plain("db_client_connection_count", "gauge", ""), [""; 0], "the conventions' own name");
     assert_eq!(plain("requests", "gauge", "le=\"1\""), ["the label `le` on a gauge"]);
     assert_eq!(plain("requests", "gauge", "quantile=\"1\""), ["the label `quantile` on a gauge"]);
     let summary = "# HELP s S.\n# TYPE s summary\ns{quantile=\"0.5\"} 1\ns_sum 1\ns_count 1\n";
