@@ -104,7 +104,10 @@ fn judge_pushed(case: &Case, judgement: &mut Judgement, tally: &mut Tally) {
         if values.len() < 2 {
             continue;
         }
-        judgement.judged();
+        // How often a system with a declaration pushes is no matter of its scenario: its scrapes are the subjects.
+        if case.declaration.is_none() {
+            judgement.judged();
+        }
         if let Some(pair) = values.windows(2).find(|pair| pair[1].1 < pair[0].1) {
             tally.add(subject, "fell", None, || fallen(&otlp::shown_series(&series), pair[0].1, pair[1].1));
         }

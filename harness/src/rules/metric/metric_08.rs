@@ -1,7 +1,7 @@
 //! METRIC-08: exemplars of latency histograms lead to captured traces of the same service.
 
 use crate::exposition::{Exemplar, Family, Format};
-use crate::model::{Case, FamilyKind, Judgement, Process, ScrapeStage, Severity, Span, SpanId, TraceId};
+use crate::model::{Case, FamilyKind, Judgement, Process, ScrapeStage, Severity, TraceId};
 use crate::rules::Rule;
 use crate::rules::absence::{Proof, no_barrier, proof_of_absence};
 use crate::rules::exposed::{Exposed, answers_for_itself, counts, last_scrapes, lost_port};
@@ -97,9 +97,8 @@ fn judge_exemplar(
         let labels = shown(&exemplar.labels.to_string());
         return tally.add(subject.into(), "no trace id", None, || fault(format!("an exemplar {labels} without a valid trace_id")));
     };
-    let span = exemplar.labels.get("span_id").and_then(SpanId::from_hex);
-    let of_it = |found: &Span| span.is_none_or(|id| found.id() == id);
-    let mut found = case.spans.trace(trace).filter(of_it).peekable();
+    // A span of the trace that is missing is TRACE-03's.
+    let mut found = case.spans.trace(trace).peekable();
     if found.peek().is_none() {
         // What was lost on the way is not held against the exemplar.
         match (no_barrier(case), proof_of_absence(case, process, None)) {
@@ -110,7 +109,7 @@ fn judge_exemplar(
                 }
             }
             (false, Proof::Absent) => {
-                tally.add(subject.into(), "leads nowhere", None, || fault("an exemplar whose span was never captured: it was not sampled, or is nobody's".into()));
+                tally.add(subject.into(), "leads nowhere", None, || fault("an exemplar whose trace was never captured: it was not sampled, or is nobody's".into()));
             }
         }
     } else if !found.any(|found| case.service(found) == process.service) {

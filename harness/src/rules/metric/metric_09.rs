@@ -44,7 +44,7 @@ fn judge(case: &Case) -> Judgement {
         let its_own = process.is_some_and(|process| lost_port(case, &process.id).is_none());
         let Some(service) = declaration.service(exposed.service()).filter(|_| its_own) else { continue };
         judge_requests(case, declaration, service, exposed, &mut judgement, &mut tally);
-        judge_saturation(declaration, service, exposed, &mut judgement, &mut tally);
+        judge_saturation(case, declaration, service, exposed, &mut judgement, &mut tally);
     }
     tally.put_into(&mut judgement);
     judgement
@@ -132,6 +132,7 @@ fn tells_outcome(family: &Family) -> bool {
 // === Saturation ===
 
 fn judge_saturation(
+    case: &Case,
     declaration: &Declaration,
     service: &ServiceDeclaration,
     exposed: &Exposed,
@@ -140,6 +141,14 @@ fn judge_saturation(
 ) {
     // Where there are no families at all, METRIC-01 says so.
     let Some(exposition) = exposed.exposition.as_ref().ok().filter(|read| !read.families.is_empty()) else { return };
+    let own = |family: &&Family| service.families.iter().any(|declared| declared.name == family.base_name());
+    if !service.families.is_empty() && !exposition.families.iter().any(|family| own(&family)) {
+        if service.families.iter().any(|family| is_due(case, exposed, family)) {
+            let why = format!("{} exposes none of its own families: METRIC-01", service.name);
+            judgement.gap(service.name.as_str(), why);
+        }
+        return;
+    }
     let consumed = declaration.topics.iter().filter(|topic| topic.groups.iter().any(|group| group.service == service.name));
     let lags = consumed.map(|topic| Saturated::ConsumerLag { topic: topic.name.clone() });
     let declared = service.saturation.iter().map(|saturation| saturation.of.clone());
