@@ -18,7 +18,7 @@ macro_rules! rows {
 }
 
 rows! {
-    "metrics-gate-closed" by mix fails "METRIC-01" cannot judge "METRIC-02 METRIC-05 METRIC-08 METRIC-09";
+    "metrics-gate-closed" by mix fails "METRIC-01" cannot judge "METRIC-02 METRIC-05 METRIC-08 METRIC-09 METRIC-10";
     "counter-counts-retries" by mix fails "METRIC-02" cannot judge "";
     "errors-not-counted" by mix fails "METRIC-02" cannot judge "";
     "label-short-code" by ids fails "METRIC-03 METRIC-04" cannot judge "";
@@ -78,7 +78,8 @@ fn every_rule_of_these_families_is_judged_by_some_good_run() {
         );
     }
     let families = ["METRIC-", "SCRAPE-", "START-", "DEGRADE-"];
-    let of_ours = |id: &&str| families.iter().any(|family| id.starts_with(family));
+    // What a real Prometheus says is no evidence that can be built by hand.
+    let of_ours = |id: &&str| *id != "SCRAPE-05" && families.iter().any(|family| id.starts_with(family));
     let idle: Vec<_> =
         super::all().map(|rule| rule.id).filter(of_ours).filter(|id| !passed.contains(id)).collect();
     assert!(idle.is_empty(), "{idle:?}");

@@ -142,12 +142,10 @@ fn judge_saturation(
     // Where there are no families at all, METRIC-01 says so.
     let Some(exposition) = exposed.exposition.as_ref().ok().filter(|read| !read.families.is_empty()) else { return };
     let own = |family: &&Family| service.families.iter().any(|declared| declared.name == family.base_name());
-    if !service.families.is_empty() && !exposition.families.iter().any(|family| own(&family)) {
-        if service.families.iter().any(|family| is_due(case, exposed, family)) {
-            let why = format!("{} exposes none of its own families: METRIC-01", service.name);
-            judgement.gap(service.name.as_str(), why);
-        }
-        return;
+    let shows_none = !exposition.families.iter().any(|family| own(&family));
+    if shows_none && service.families.iter().any(|family| is_due(case, exposed, family)) {
+        let why = format!("{} exposes none of its own families: METRIC-01", service.name);
+        return judgement.gap(service.name.as_str(), why);
     }
     let consumed = declaration.topics.iter().filter(|topic| topic.groups.iter().any(|group| group.service == service.name));
     let lags = consumed.map(|topic| Saturated::ConsumerLag { topic: topic.name.clone() });

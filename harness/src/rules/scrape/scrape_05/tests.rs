@@ -29,7 +29,7 @@ fn one(answer: HttpAnswer, version: &str, scraped: Result<u64, &str>) -> Judgeme
 
 fn says(status: u16, content_type: &str, body: &str) -> HttpAnswer {
     let content_type = (!content_type.is_empty()).then(|| content_type.to_string());
-    HttpAnswer { status: Some(status), content_type, body: body.into(), error: None }
+    HttpAnswer { status: Some(status), content_type, body: body.into(), error: None, took_ms: None }
 }
 
 fn fails(error: &str) -> HttpAnswer {
