@@ -10,6 +10,7 @@ pub mod bundle;
 pub mod cli;
 pub mod collector;
 pub mod exposition;
+mod inert;
 pub mod judge;
 pub mod known;
 pub mod model;

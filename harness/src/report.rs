@@ -5,10 +5,12 @@
 //! scenario was skipped or could not be run); the same evidence gives the same report, byte for byte.
 
 pub mod escape;
+pub mod github;
 pub mod html;
 pub mod json;
 pub mod junit;
 mod kind;
+pub mod markdown;
 mod plan;
 pub mod progress;
 pub mod proof;

@@ -213,7 +213,7 @@ pub(super) struct ReportArguments {
     /// Write the report as JSON (`docs/json.md`); `-` prints it instead of the text.
     #[arg(long, value_name = "FILE")]
     pub(super) json: Option<PathBuf>,
-    /// Write a report of this kind: html, json, junit or sarif; `-` as FILE prints it instead of the text. May be repeated.
+    /// Write a report of this kind: html, json, junit, sarif, markdown or github; `-` as FILE prints it instead of the text. May be repeated.
     #[arg(long, value_name = "KIND=FILE", value_parser = parse_report)]
     pub(super) report: Vec<(Kind, PathBuf)>,
     /// Let findings of less than error fail the run too.
@@ -231,9 +231,9 @@ impl ReportArguments {
         json.chain(self.report.iter().cloned()).collect()
     }
 
-    /// Whether standard output belongs to one of them.
+    /// Whether standard output belongs to one of them. Annotations stand beside the text.
     pub(super) fn takes_stdout(&self) -> bool {
-        self.asked().iter().any(|(_, file)| super::output::is_stdout(file))
+        self.asked().iter().any(|(kind, file)| *kind != Kind::Github && super::output::is_stdout(file))
     }
 }
 

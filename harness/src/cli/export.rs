@@ -7,6 +7,7 @@ use super::arguments::ExportArguments;
 use super::evidence::{load, tell_problems};
 use super::output::Failure;
 use crate::bundle::Loaded;
+use crate::inert;
 use crate::otlp::files;
 
 pub(super) fn run(arguments: &ExportArguments) -> Done {
@@ -33,7 +34,7 @@ fn write_all(loaded: &Loaded, out: &mut impl Write) -> io::Result<usize> {
     for request in loaded.scenarios.iter().flat_map(|scenario| &scenario.evidence.requests) {
         line.clear();
         match files::write_json(request.signal, &request.bytes, &mut line) {
-            Ok(()) => out.write_all(&line)?,
+            Ok(()) => out.write_all(inert::document(&String::from_utf8_lossy(&line)).as_bytes())?,
             Err(_) => unreadable += 1,
         }
     }

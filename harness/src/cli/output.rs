@@ -7,6 +7,7 @@ use std::path::Path;
 
 use anstyle::{AnsiColor, Style};
 
+use crate::inert::{self, printed};
 use crate::nearest::nearest;
 use crate::report::json;
 use crate::report::text::{harmless, shortened};
@@ -53,18 +54,28 @@ pub(super) fn print_failure(failure: &Failure) {
     if let Some(hint) = &failure.hint {
         text.push_str(&format!("  hint: {}\n", harmless(hint, true).replace('\n', "\n        ")));
     }
-    _ = anstream::stderr().write_all(text.as_bytes());
+    _ = anstream::stderr().write_all(printed(&text).as_bytes());
 }
 
 /// Prints a result on standard output.
 pub(super) fn print(text: &str) {
+    print_commands(&printed(text));
+}
+
+/// The same for lines that a runner shall obey.
+pub(super) fn print_commands(text: &str) {
     let mut out = anstream::stdout().lock();
     _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
 }
 
+/// Lines that a runner shall obey, where standard output is taken.
+pub(super) fn tell_commands(text: &str) {
+    _ = anstream::stderr().write_all(text.as_bytes());
+}
+
 /// Prints a line on standard error that is neither result nor error.
 pub(super) fn note(text: &str) {
-    _ = writeln!(anstream::stderr(), "{}", harmless(text, true));
+    _ = writeln!(anstream::stderr(), "{}", printed(&harmless(text, true)));
 }
 
 /// Fails early where a report could not be written later.
@@ -84,7 +95,7 @@ pub(super) fn check_writable(path: &Path) -> Result<(), Failure> {
 /// Writes a result to a file, or prints it for `-`.
 pub(super) fn write_result(path: &Path, text: &str) -> Result<(), Failure> {
     if is_stdout(path) {
-        print(text);
+        print_commands(&inert::document(text));
         return Ok(());
     }
     json::write_file(path, text).map_err(|error| {

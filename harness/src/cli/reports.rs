@@ -4,13 +4,18 @@
 //! and the command ends with 2 unless something worse was found.
 
 use std::any::Any;
+use std::fs::OpenOptions;
+use std::io::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
 use super::arguments::ReportArguments;
-use super::output::{Failure, check_writable, is_stdout, print_failure, write_result};
+use super::output::{
+    Failure, check_writable, is_stdout, print_commands, print_failure, tell_commands, write_result,
+};
+use crate::inert;
 use crate::model::Verdict;
-use crate::report::{Judged, Kind, RunReport};
+use crate::report::{Judged, Kind, RunReport, github, markdown};
 
 /// Fails before anything is started where the reports could not be written later.
 pub(super) fn check_places(arguments: &ReportArguments) -> Result<(), Failure> {
@@ -38,17 +43,59 @@ pub(super) fn write(
     files.sort_by_key(|(kind, _)| Kind::ALL.iter().position(|known| known == kind));
     let mut all_written = true;
     for files in files.chunk_by(|(a, _), (b, _)| a == b) {
-        let written = match render(files[0].0, run, cases) {
-            Ok(text) => files.iter().filter_map(|(_, file)| write_result(file, &text).err()).collect(),
+        let failures = match render(files[0].0, run, cases) {
+            Ok(text) => files.iter().filter_map(|(kind, file)| put(*kind, file, &text).err()).collect(),
             Err(failure) => vec![failure],
         };
-        written.iter().for_each(print_failure);
-        all_written &= written.is_empty();
+        failures.iter().for_each(print_failure);
+        all_written &= failures.is_empty();
+    }
+    if inert::is_needed()
+        && let Err(failure) = tell_runner(run, cases, arguments)
+    {
+        print_failure(&failure);
+        all_written = false;
     }
     match run.exit_code() {
         code if all_written => code,
         _ if run.verdict == Verdict::Fail && !run.interrupted => Verdict::Fail.exit_code(),
         _ => Verdict::Error.exit_code(),
+    }
+}
+
+fn put(kind: Kind, file: &Path, text: &str) -> Result<(), Failure> {
+    if kind == Kind::Github && is_stdout(file) {
+        print_commands(text);
+        return Ok(());
+    }
+    write_result(file, text)
+}
+
+/// In a step of a GitHub workflow: annotations, unless they were asked for elsewhere, and the job summary.
+fn tell_runner(run: &RunReport, cases: &[Judged], arguments: &ReportArguments) -> Result<(), Failure> {
+    let asked = arguments.asked();
+    if !asked.iter().any(|(kind, _)| *kind == Kind::Github) {
+        let annotations = render(Kind::Github, run, cases)?;
+        // A runner reads both streams.
+        match arguments.takes_stdout() {
+            true => tell_commands(&annotations),
+            false => print_commands(&annotations),
+        }
+    }
+    let Some(path) = std::env::var_os("GITHUB_STEP_SUMMARY").filter(|path| !path.is_empty()) else {
+        return Ok(());
+    };
+    let failed = |error: std::io::Error| {
+        Failure::new(format!("could not write the job summary {}: {error}", Path::new(&path).display()))
+            .hint("GITHUB_STEP_SUMMARY names it; unset it to have none")
+    };
+    let mut file = OpenOptions::new().append(true).create(true).open(&path).map_err(failed)?;
+    let taken = file.metadata().map_or(0, |metadata| metadata.len() as usize);
+    let summary = markdown::within(run, cases, github::SUMMARY_MAX.saturating_sub(taken));
+    match taken + summary.len() <= github::SUMMARY_MAX {
+        true => file.write_all(summary.as_bytes()).map_err(failed),
+        // Past its bound GitHub would show nothing of what the step wrote.
+        false => Ok(()),
     }
 }
 

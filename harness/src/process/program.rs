@@ -16,8 +16,9 @@ use rustix::process::Pid;
 
 use super::hidden::{self, SUPERVISE};
 use super::protocol::Report;
-use super::supervise::Settings;
+use super::supervise::{Settings, Shown};
 use super::{Logs, Process, RUN_VARIABLE, SUPERVISOR_LIMIT, StartError, attend};
+use crate::inert;
 use crate::workdir::Workdir;
 
 /// What a process has of our environment unless it inherits all of it.
@@ -37,7 +38,7 @@ pub struct Program {
     directory: Option<PathBuf>,
     user: Option<User>,
     grace: Duration,
-    shown: bool,
+    shown: Shown,
 }
 
 #[derive(Clone, Debug)]
@@ -69,7 +70,7 @@ impl Program {
             directory: None,
             user: None,
             grace: GRACE,
-            shown: false,
+            shown: Shown::No,
         }
     }
 
@@ -147,10 +148,11 @@ impl Program {
         self
     }
 
-    /// Shows its output on ours as it comes, besides writing the log files.
+    /// Shows its output on ours as it comes, besides writing the log files. In a step of a GitHub workflow no line of it is
+    /// taken for a command.
     #[must_use]
     pub fn show_output(mut self) -> Program {
-        self.shown = true;
+        self.shown = if inert::is_needed() { Shown::Inert } else { Shown::AsItIs };
         self
     }
 
@@ -170,7 +172,7 @@ impl Program {
             directory: self.directory.clone().unwrap_or_else(|| workdir.path().to_owned()),
             stdout: logs.stdout.clone(),
             stderr: logs.stderr.clone(),
-            tee: self.shown,
+            shown: self.shown,
             user: self.user.map(|user| (user.uid, user.gid)),
             grace: self.grace,
         };
@@ -250,7 +252,7 @@ impl Program {
         let (host, first) = hidden::invocation(SUPERVISE).map_err(|error| no_host(&name, &error))?;
         let start = || -> io::Result<(Child, UnixStream)> {
             let (ours, theirs) = UnixStream::pair()?;
-            let output = || if settings.tee { Stdio::inherit() } else { Stdio::null() };
+            let output = || if settings.shown == Shown::No { Stdio::null() } else { Stdio::inherit() };
             let mut command = Command::new(&host);
             command.args(first).args(settings.to_arguments()).current_dir(workdir.path());
             command.stdin(Stdio::from(std::os::fd::OwnedFd::from(theirs))).stdout(output()).stderr(output());

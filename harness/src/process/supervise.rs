@@ -23,8 +23,9 @@ use rustix::process::{Pid, Signal, WaitId, WaitIdOptions};
 
 use super::protocol::{Order, Report, Status};
 use super::table;
+use crate::inert::Inert;
 
-pub(super) use settings::Settings;
+pub(super) use settings::{Settings, Shown};
 
 /// Between two looks at the process table while leftovers are ending.
 const LOOK_AGAIN: Duration = Duration::from_millis(10);
@@ -92,7 +93,7 @@ fn spawn(settings: &Settings, events: &mpsc::Sender<Event>) -> Result<Child, Str
     if let Some((user, group)) = settings.user {
         command.uid(user).gid(group);
     }
-    if settings.tee {
+    if settings.shown != Shown::No {
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
     } else {
         command.stdout(stdout.try_clone().map_err(|error| error.to_string())?);
@@ -102,19 +103,39 @@ fn spawn(settings: &Settings, events: &mpsc::Sender<Event>) -> Result<Child, Str
         format!("cannot run `{}` in {}: {error}", settings.program.display(), settings.directory.display())
     })?;
     if let Some(from) = child.stdout.take() {
-        copy_output(from, stdout, io::stdout(), events);
+        copy_output(from, stdout, Screen::of(io::stdout(), settings.shown), events);
     }
     if let Some(from) = child.stderr.take() {
-        copy_output(from, stderr, io::stderr(), events);
+        copy_output(from, stderr, Screen::of(io::stderr(), settings.shown), events);
     }
     Ok(child)
+}
+
+/// One of our own streams, on which output is shown.
+struct Screen<W> {
+    out: W,
+    inert: Option<Inert>,
+}
+
+impl<W: Write> Screen<W> {
+    fn of(out: W, shown: Shown) -> Self {
+        Screen { out, inert: (shown == Shown::Inert).then(Inert::default) }
+    }
+
+    fn show(&mut self, bytes: &[u8]) -> io::Result<()> {
+        match &mut self.inert {
+            Some(inert) => self.out.write_all(&inert.pass(bytes))?,
+            None => self.out.write_all(bytes)?,
+        }
+        self.out.flush()
+    }
 }
 
 /// Copies what comes, as it comes, to the log and to the screen. A screen that is gone does not stop the log.
 fn copy_output(
     mut from: impl Read + Send + 'static,
     mut log: File,
-    mut screen: impl Write + Send + 'static,
+    mut screen: Screen<impl Write + Send + 'static>,
     events: &mpsc::Sender<Event>,
 ) {
     let events = events.clone();
@@ -122,7 +143,7 @@ fn copy_output(
         let mut buffer = vec![0; 64 * 1024];
         while let Ok(read @ 1..) = from.read(&mut buffer) {
             _ = log.write_all(&buffer[..read]);
-            _ = screen.write_all(&buffer[..read]).and_then(|()| screen.flush());
+            _ = screen.show(&buffer[..read]);
         }
         _ = events.send(Event::Copied);
     });

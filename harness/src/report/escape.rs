@@ -2,8 +2,8 @@
 
 use super::text::harmless;
 
-/// For XML and HTML, between tags and within quoted attributes. What XML 1.0 cannot hold, and what would reorder or hide
-/// text, is shown as an escape.
+/// For XML and HTML, between tags and within quoted attributes. What XML 1.0 cannot hold, or would reorder or hide text,
+/// is shown as an escape.
 pub fn xml(text: &str) -> String {
     let mut safe = String::with_capacity(text.len() + text.len() / 8);
     for character in harmless(text, true).chars() {
@@ -13,8 +13,6 @@ pub fn xml(text: &str) -> String {
             '>' => safe.push_str("&gt;"),
             '"' => safe.push_str("&quot;"),
             '\'' => safe.push_str("&#39;"),
-            '\u{fffe}' => safe.push_str("\\u{fffe}"),
-            '\u{ffff}' => safe.push_str("\\u{ffff}"),
             plain => safe.push(plain),
         }
     }

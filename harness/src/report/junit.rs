@@ -230,7 +230,7 @@ fn is_complete(run: &RunReport, case: &Judged, class: &str) -> TestCase {
             "error",
             "incomplete",
             reason,
-            view::missing(run, case).trim_end().to_string() + "\n" + &again(case.report),
+            view::missing(run, case, None).trim_end().to_string() + "\n" + &again(case.report),
         ),
     }
 }
@@ -256,14 +256,14 @@ fn rule_case(
         findings.iter().filter(|finding| view::is_red(case.report, finding)).copied().collect();
     let quiet: Vec<&Finding> =
         findings.iter().filter(|finding| !view::is_red(case.report, finding)).copied().collect();
-    let said = view::findings(run, case, &quiet);
+    let said = view::findings(run, case, &quiet, None);
     if let Some(first) = red.first() {
         let more = match red.len() {
             1 => String::new(),
             several => format!(" (and {} more)", several - 1),
         };
         let message = format!("{}: {}{more}", first.subject, first.seen);
-        let text = view::findings(run, case, &red).trim_end().to_string() + "\n" + &again(case.report);
+        let text = view::findings(run, case, &red, None).trim_end().to_string() + "\n" + &again(case.report);
         let trees = drawn.map(|drawn| drawn.of_findings(&red)).unwrap_or_default();
         return TestCase {
             output: said + &trees,

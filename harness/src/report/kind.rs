@@ -1,6 +1,6 @@
 //! The kinds of report that a file can hold, one name each: what `--report` takes and what the run directory has.
 
-use super::{Judged, RunReport, html, json, junit, sarif};
+use super::{Judged, RunReport, github, html, json, junit, markdown, sarif};
 
 /// One form of a report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,10 +13,15 @@ pub enum Kind {
     Junit,
     /// SARIF 2.1.0, for code scanning and editors.
     Sarif,
+    /// A summary for a pull request.
+    Markdown,
+    /// Annotations, as a GitHub runner reads them.
+    Github,
 }
 
 impl Kind {
-    pub const ALL: [Kind; 4] = [Kind::Json, Kind::Html, Kind::Junit, Kind::Sarif];
+    pub const ALL: [Kind; 6] =
+        [Kind::Json, Kind::Html, Kind::Junit, Kind::Sarif, Kind::Markdown, Kind::Github];
 
     /// As it is typed: `html`.
     pub fn word(self) -> &'static str {
@@ -25,6 +30,8 @@ impl Kind {
             Kind::Html => "html",
             Kind::Junit => "junit",
             Kind::Sarif => "sarif",
+            Kind::Markdown => "markdown",
+            Kind::Github => "github",
         }
     }
 
@@ -33,13 +40,15 @@ impl Kind {
         Kind::ALL.into_iter().find(|kind| kind.word() == word)
     }
 
-    /// What its file is called beside the evidence.
+    /// What its file is called beside the evidence; annotations lie nowhere.
     pub fn file_name(self) -> Option<&'static str> {
         match self {
             Kind::Json => Some("report.json"),
             Kind::Html => Some("report.html"),
             Kind::Junit => Some("junit.xml"),
             Kind::Sarif => Some("report.sarif"),
+            Kind::Markdown => Some("summary.md"),
+            Kind::Github => None,
         }
     }
 
@@ -50,6 +59,8 @@ impl Kind {
             Kind::Html => html::render(run, cases),
             Kind::Junit => junit::render(run, cases),
             Kind::Sarif => sarif::render(run, cases),
+            Kind::Markdown => markdown::render(run, cases),
+            Kind::Github => github::render(run, cases),
         }
     }
 }

@@ -9,6 +9,7 @@ use std::time::Duration;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use super::text::harmless;
+use crate::inert::printed;
 
 /// Where the engine says what it does. Cheap to clone; every clone speaks to the same place.
 #[derive(Clone, Default)]
@@ -75,7 +76,7 @@ impl Progress {
 
     /// Prints a result on standard output, above the moving lines.
     pub fn print(&self, text: &str) {
-        let print = || _ = writeln!(anstream::stdout(), "{}", text.trim_end_matches('\n'));
+        let print = || _ = writeln!(anstream::stdout(), "{}", printed(text.trim_end_matches('\n')));
         match self.0.as_deref() {
             Some(Sink::Terminal { lines, .. }) => lines.suspend(print),
             Some(Sink::Plain { .. }) => print(),
@@ -95,7 +96,7 @@ impl Progress {
         if let Some(Sink::Plain { err }) = self.0.as_deref()
             && let Ok(mut err) = err.lock()
         {
-            _ = writeln!(err, "{name}: {phase}");
+            _ = writeln!(err, "{}", printed(&format!("{name}: {phase}")));
         }
     }
 }

@@ -74,7 +74,7 @@ pub(super) fn severity_style(severity: Severity) -> Style {
     color.on_default().bold()
 }
 
-pub(super) fn word(verdict: Option<Verdict>) -> &'static str {
+pub(in crate::report) fn word(verdict: Option<Verdict>) -> &'static str {
     verdict.map_or("skipped", Verdict::word)
 }
 

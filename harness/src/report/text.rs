@@ -50,11 +50,12 @@ pub fn harmless(text: &str, lines: bool) -> String {
     safe
 }
 
-/// Control characters, bidirectional overrides and isolates, zero-width and other invisible format characters.
+/// Control characters, bidirectional overrides and isolates, zero-width and other invisible format characters, and what is
+/// no character.
 fn is_hidden(character: char) -> bool {
     character.is_control()
         || matches!(character, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}')
+            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{fffe}' | '\u{ffff}' | '\u{e0000}'..='\u{e0fff}')
 }
 
 /// Cuts after so many characters and says how many were left out.

@@ -8,28 +8,33 @@ use super::text::{harmless, shortened};
 use super::{Judged, RunReport, ScenarioReport};
 use crate::model::{Finding, SourcePlace};
 
-/// Lines stay whole; commands name the evidence.
-fn layout(run: &RunReport) -> Layout {
-    Layout { width: None, evidence: run.evidence.clone(), several: run.scenarios.len() > 1 }
+/// Commands name the evidence.
+fn layout(run: &RunReport, width: Option<usize>) -> Layout {
+    Layout { width, evidence: run.evidence.clone(), several: run.scenarios.len() > 1 }
 }
 
 fn plain(styled: &str) -> String {
     anstream::adapter::strip_str(styled).to_string()
 }
 
-/// Findings of one scenario as blocks of text that a reader who has never seen the rule can act on.
-pub(super) fn findings(run: &RunReport, case: &Judged, findings: &[&Finding]) -> String {
-    plain(&terminal::findings(case.report, findings, &layout(run)))
+/// Findings of one scenario as blocks of text that a reader who has never seen the rule can act on, in so many columns.
+pub(super) fn findings(
+    run: &RunReport,
+    case: &Judged,
+    findings: &[&Finding],
+    width: Option<usize>,
+) -> String {
+    plain(&terminal::findings(case.report, findings, &layout(run, width)))
 }
 
 /// Why the scenario is incomplete; empty when nothing is missing.
-pub(super) fn missing(run: &RunReport, case: &Judged) -> String {
-    plain(&terminal::missing(case.report, &layout(run)))
+pub(super) fn missing(run: &RunReport, case: &Judged, width: Option<usize>) -> String {
+    plain(&terminal::missing(case.report, &layout(run, width)))
 }
 
 /// Entries of the file of known findings that match nothing; empty when each matches.
 pub(super) fn unmatched(run: &RunReport) -> String {
-    plain(&terminal::unmatched(&run.unmatched_known, &layout(run)))
+    plain(&terminal::unmatched(&run.unmatched_known, &layout(run, None)))
 }
 
 /// Whether it turns its scenario red.

@@ -12,6 +12,7 @@ use tokio::sync::OnceCell;
 
 use super::{Defect, Engine, EngineOptions, Outcome, Proof, Scenario, System, Task, judge_defect};
 use crate::backend::Selection;
+use crate::inert::printed;
 use crate::known::{KnownFindings, Scope};
 use crate::model::{Date, Verdict};
 use crate::report::progress::Progress;
@@ -266,7 +267,7 @@ impl Suite {
 
     fn fail(&self, text: String) -> Failed {
         *self.failed.lock().expect("no holder panics") = true;
-        Failed::from(text)
+        Failed::from(printed(&text).into_owned())
     }
 
     fn end(&self, success: bool) {

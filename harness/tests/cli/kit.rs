@@ -17,7 +17,8 @@ pub(crate) fn command<A: AsRef<OsStr>>(arguments: impl IntoIterator<Item = A>) -
     let mut command = program(env!("CARGO_BIN_EXE_probity"));
     command.args(arguments).env_remove("COLUMNS").env_remove("NO_COLOR").env_remove("CLICOLOR_FORCE");
     for (name, _) in std::env::vars_os() {
-        if name.to_string_lossy().starts_with("OTEL_") {
+        let name_text = name.to_string_lossy();
+        if name_text.starts_with("OTEL_") || name_text.starts_with("GITHUB_") {
             command.env_remove(name);
         }
     }

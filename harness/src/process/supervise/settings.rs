@@ -14,17 +14,38 @@ pub(in crate::process) struct Settings {
     pub(in crate::process) directory: PathBuf,
     pub(in crate::process) stdout: PathBuf,
     pub(in crate::process) stderr: PathBuf,
-    /// Show the output as well, on the supervisor's own standard output and error.
-    pub(in crate::process) tee: bool,
+    /// Whether the output is shown as well, on the supervisor's own standard output and error.
+    pub(in crate::process) shown: Shown,
     /// Numeric user and group to run the command as.
     pub(in crate::process) user: Option<(u32, u32)>,
     pub(in crate::process) grace: Duration,
 }
 
+/// How output is shown that goes to the log files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::process) enum Shown {
+    No,
+    AsItIs,
+    /// So that no runner takes a line of it for a command.
+    Inert,
+}
+
+impl Shown {
+    const ALL: [Shown; 3] = [Shown::No, Shown::AsItIs, Shown::Inert];
+
+    fn word(self) -> &'static str {
+        match self {
+            Shown::No => "quiet",
+            Shown::AsItIs => "shown",
+            Shown::Inert => "inert",
+        }
+    }
+}
+
 impl Settings {
     pub(in crate::process) fn to_arguments(&self) -> Vec<OsString> {
         let mut words: Vec<OsString> = vec![VERSION.into(), self.grace.as_millis().to_string().into()];
-        words.push(if self.tee { "tee" } else { "quiet" }.into());
+        words.push(self.shown.word().into());
         words.push(match self.user {
             Some((user, group)) => format!("{user}:{group}").into(),
             None => "same".into(),
@@ -48,7 +69,8 @@ impl Settings {
         let grace = next("grace")?;
         let grace =
             grace.to_str().and_then(|millis| millis.parse().ok()).ok_or("the grace is not a number")?;
-        let tee = next("output mode")? == "tee";
+        let mode = next("output mode")?;
+        let shown = Shown::ALL.into_iter().find(|shown| mode == shown.word()).ok_or("no such output mode")?;
         let user = next("user")?;
         let user = match user.to_str() {
             Some("same") => None,
@@ -62,7 +84,7 @@ impl Settings {
             directory: directory.into(),
             stdout: stdout.into(),
             stderr: stderr.into(),
-            tee,
+            shown,
             user,
             grace: Duration::from_millis(grace),
             arguments: words.collect(),
@@ -71,7 +93,7 @@ impl Settings {
 
     /// How many threads copy output.
     pub(super) fn copies(&self) -> usize {
-        if self.tee { 2 } else { 0 }
+        if self.shown == Shown::No { 0 } else { 2 }
     }
 }
 
@@ -91,7 +113,7 @@ mod tests {
             directory: "/tmp".into(),
             stdout: "/tmp/a.stdout".into(),
             stderr: "/tmp/a b.stderr".into(),
-            tee: true,
+            shown: Shown::Inert,
             user: Some((1000, 100)),
             grace: Duration::from_millis(250),
         }
@@ -99,7 +121,7 @@ mod tests {
 
     #[test]
     fn settings_survive_the_way_through_arguments() {
-        let others = Settings { user: None, tee: false, arguments: Vec::new(), ..settings() };
+        let others = Settings { user: None, shown: Shown::No, arguments: Vec::new(), ..settings() };
         for settings in [settings(), others] {
             assert_eq!(Settings::from_arguments(settings.to_arguments()), Ok(settings));
         }
