@@ -15,6 +15,7 @@ mod export;
 mod gate;
 mod host;
 mod listen;
+mod log_schema;
 mod markdown;
 mod merge;
 mod output;
@@ -57,6 +58,7 @@ pub fn main(host: Option<Host>) -> ExitCode {
         Command::Prove(arguments) => prove::run(&arguments),
         Command::Tree(arguments) => tree::run(&arguments),
         Command::Export(arguments) => export::run(&arguments),
+        Command::LogSchema(arguments) => log_schema::run(&arguments),
         Command::Explain(arguments) => explain::run(&arguments),
         Command::Rules(arguments) => rules::run(&arguments),
         Command::Doctor(arguments) => doctor::run(&arguments),

@@ -11,6 +11,7 @@ mod defect_rows_metrics;
 mod degrade;
 mod expect;
 pub(crate) mod exposed;
+pub(crate) mod log;
 mod metric;
 mod msg;
 pub(crate) mod outage;
@@ -54,8 +55,16 @@ use family;
 
 /// Every rule, in the order of the catalogue.
 pub fn all() -> impl Iterator<Item = &'static Rule> {
-    let families =
-        [trace::RULES, msg::RULES, metric::RULES, scrape::RULES, start::RULES, degrade::RULES, expect::RULES];
+    let families = [
+        trace::RULES,
+        msg::RULES,
+        metric::RULES,
+        scrape::RULES,
+        log::RULES,
+        start::RULES,
+        degrade::RULES,
+        expect::RULES,
+    ];
     families.into_iter().flatten().copied()
 }
 

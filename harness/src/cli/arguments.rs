@@ -34,6 +34,7 @@ pub(super) enum Command {
     Prove(ProveArguments),
     Tree(TreeArguments),
     Export(ExportArguments),
+    LogSchema(LogSchemaArguments),
     Explain(ExplainArguments),
     Rules(RulesArguments),
     Doctor(DoctorArguments),
@@ -184,6 +185,16 @@ pub(super) struct TreeArguments {
 pub(super) struct ExportArguments {
     /// An evidence directory or an OTLP file.
     pub(super) evidence: PathBuf,
+}
+
+/// Print the schema of the log lines in saved evidence, or write it where it is committed.
+#[derive(Args)]
+pub(super) struct LogSchemaArguments {
+    /// An evidence directory.
+    pub(super) evidence: PathBuf,
+    /// Bring this file up to date, from the scenarios whose system declares it; events that were not seen stay.
+    #[arg(long, value_name = "FILE")]
+    pub(super) write: Option<PathBuf>,
 }
 
 /// Say why a rule matters, how a break shows and how to fix it; or explain a topic.

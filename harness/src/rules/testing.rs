@@ -105,7 +105,7 @@ impl Shortener {
         self.name_trace(root, "01");
         let malformed = self.malformed.map(|value| ("traceparent".to_string(), value.to_string()));
         self.last_stimulus().headers.extend(malformed);
-        self.log(&api, root);
+        self.log_at(if status >= 500 { "ERROR" } else { "INFO" }, &api, root);
         root
     }
 
@@ -184,11 +184,7 @@ impl Shortener {
     }
 
     fn log_at(&mut self, level: &str, process: &ProcessId, span: Address) {
-        let line = format!(
-            r#"{{"level":"{level}","message":"done","trace_id":"{}","span_id":"{}","trace_flags":"01"}}"#,
-            span.trace, span.span
-        );
-        self.build.log(process, &line);
+        self.build.log_line(process, level, "done", Some(span));
     }
 
     fn next_code(&mut self) -> String {
@@ -245,6 +241,7 @@ impl Shortener {
             .attribute("messaging.kafka.offset", offset)
             .attribute(EVENT_ID, event.as_str());
         let creator = span.add();
+        self.log(&api, creator);
         let parent = creator.traceparent();
         let headers = [("traceparent", parent.as_str())];
         let bare = self.is("kafka-send-without-headers") || self.is("kafka-header-in-body");

@@ -238,6 +238,7 @@ impl Engine {
             altered_files,
             held: Vec::new(),
         };
+        running.read_log_schema();
         running.begin_captures().await?;
         Ok(running)
     }

@@ -251,6 +251,16 @@ impl Running {
         self.evidence.targets.push(target);
     }
 
+    /// Takes the committed schema of the log lines into the evidence, where the system declares one.
+    pub(super) fn read_log_schema(&mut self) {
+        let Some(name) = self.system.declaration.logs.schema.clone() else { return };
+        let (text, error) = match self.file(&name) {
+            Ok(text) => (text, None),
+            Err(error) => (String::new(), Some(error)),
+        };
+        self.evidence.files.push(ConfigFile { name, text, error, prometheus: None });
+    }
+
     /// A file of the system, as the defect under test changed it.
     pub(super) fn file(&self, name: &str) -> Result<String, String> {
         let path = self.system.root.join(name);

@@ -12,6 +12,8 @@ const CLICK: &str = "a_click_is_one_trace_across_kafka";
 const DETAIL: &str = "a_link_detail_spans_three_services";
 const CONTEXTS: &str = "contexts_are_continued_or_begun_anew";
 const TARGETS: &str = "every_target_answers_with_metrics";
+const UNKNOWN: &str = "an_unknown_code_is_not_an_error_of_the_server";
+const CUT: &str = "a_cut_database_is_an_error_of_the_server";
 const ORDERS: &str = "every_order_gets_healthy";
 const READINESS: &str = "readiness_follows_the_backends";
 const REGISTERS: &str = "a_service_registers_once_it_serves";
@@ -29,7 +31,7 @@ struct Row {
 }
 
 pub(super) fn all() -> Vec<Defect> {
-    let rows = [trace(), messaging(), metrics(), starting(), degradation()].into_iter().flatten();
+    let rows = [trace(), messaging(), metrics(), logging(), starting(), degradation()].into_iter().flatten();
     let in_services = rows.map(|row| defect(row, Alteration::Environment));
     in_services.chain(scraping()).collect()
 }
@@ -64,11 +66,11 @@ fn trace() -> Vec<Row> {
         "raw-path-name" on API, in CLICK, turns ["TRACE-07"] also [] cannot judge []: "names spans by the raw path";
         "kind-wrong" on API, in CLICK, turns ["TRACE-08"] also [] cannot judge []: "database spans are INTERNAL";
         "status-code-missing" on API, in CLICK, turns ["TRACE-08"] also [] cannot judge []: "no http.response.status_code";
-        "error-swallowed" on API, in "a_cut_database_is_an_error_of_the_server", turns ["TRACE-09"] also [] cannot judge []: "answers 500 with status unset";
-        "4xx-as-server-error" on API, in "an_unknown_code_is_not_an_error_of_the_server", turns ["TRACE-09"] also [] cannot judge []: "marks a 404 as its own error";
+        "error-swallowed" on API, in CUT, turns ["TRACE-09"] also [] cannot judge []: "answers 500 with status unset";
+        "4xx-as-server-error" on API, in UNKNOWN, turns ["TRACE-09"] also [] cannot judge []: "marks a 404 as its own error";
         "resource-bare" on API, in CLICK, turns ["TRACE-10"] also [] cannot judge []: "a resource with nothing but service.name";
         "health-traced" on API, in CLICK, turns ["TRACE-12"] also ["TRACE-04"] cannot judge []: "traces health checks and scrapes";
-        "span-never-ended" on API, in "an_unknown_code_is_not_an_error_of_the_server", turns ["TRACE-16"] also ["LOG-02"] cannot judge []: "never ends its SELECT";
+        "span-never-ended" on API, in UNKNOWN, turns ["TRACE-16"] also ["LOG-02"] cannot judge []: "never ends its SELECT";
         "sampler-zero-at-edge" on API, in CONTEXTS, turns ["TRACE-11"] also [] cannot judge []: "samples nothing that begins here";
         "sampler-ignores-parent" on CONSUMER, in CONTEXTS, turns ["TRACE-11"] also ["TRACE-03"] cannot judge []: "samples whatever its parent decided";
         "traceparent-malformed-forwarded" on API, in CONTEXTS, turns ["TRACE-17"] also ["MSG-01" "MSG-02" "TRACE-04"] cannot judge []: "hands on a header that is not valid";
@@ -113,6 +115,20 @@ fn metrics() -> Vec<Row> {
         "scrape-slow" on API, in TARGETS, turns ["SCRAPE-04"] also [] cannot judge []: "takes more than a second to answer a scrape";
         "scrape-huge" on API, in TARGETS, turns ["SCRAPE-04"] also [] cannot judge []: "exposes twelve thousand samples that nobody looks at";
         "metrics-port-conflict" on CONSUMER, in "a_taken_metrics_port_is_a_loud_failure", turns ["SCRAPE-03"] also ["METRIC-01"] cannot judge ["METRIC-02" "METRIC-05"]: "goes on without its taken port";
+    }
+}
+
+fn logging() -> Vec<Row> {
+    rows! {
+        "log-plain-text-mixed" on API, in CLICK, turns ["LOG-01"] also [] cannot judge []: "prints a line for people";
+        "log-without-context" on API, in UNKNOWN, turns ["LOG-02"] also [] cannot judge []: "logs without the ids of the request";
+        "log-all-zero-ids" on API, in UNKNOWN, turns ["LOG-02"] also [] cannot judge []: "logs ids of zeros outside of requests";
+        "log-field-renamed" on API, in UNKNOWN, turns ["LOG-03"] also [] cannot judge []: "calls a field by another name";
+        "log-badkey" on API, in UNKNOWN, turns ["LOG-04"] also [] cannot judge []: "logs a value without a key";
+        "health-logged" on API, in CLICK, turns ["LOG-05"] also [] cannot judge []: "logs health checks and scrapes";
+        "error-at-info" on API, in CUT, turns ["LOG-05"] also [] cannot judge []: "logs its failures at INFO";
+        "log-per-row" on CONSUMER, in "a_batch_of_a_hundred_clicks_is_linked", turns ["LOG-06"] also [] cannot judge []: "a line for each row";
+        "log-high-cardinality-info" on API, in IDS, turns ["LOG-06"] also [] cannot judge []: "each unknown code at INFO";
     }
 }
 

@@ -35,7 +35,11 @@ pub(super) fn scenarios() -> Vec<Scenario> {
             name: "a_click_outlives_its_request",
             family: "trace",
             about: "work that goes on after the answer stays in the request's trace",
-            stack: || Stack::of(&[API, CONSUMER]).own(probity::run::Own::Kafka),
+            stack: || {
+                let stack = Stack::of(&[API, CONSUMER]).own(probity::run::Own::Kafka);
+                // The task that publishes says when it has.
+                stack.set_for(API, "LOG_LEVEL", "info,services::url_api::clicks=debug")
+            },
             drive: drive!(click_outlives_its_request),
         },
         Scenario {
