@@ -75,7 +75,8 @@ function tracePanel(scenario, evidence, [trace, , span]) {
   ];
   inner.after = () => {
     draw();
-    body.querySelector('.list')?.focus({ preventScroll: true });
+    // Who opened the page here has not chosen anything yet.
+    if (shown > 1) body.querySelector('.list')?.focus({ preventScroll: true });
     if (selected !== null && inPhone) board.querySelector('.details')?.scrollIntoView({ block: 'nearest' });
   };
   inner.place = `${scenario.key}/${trace}`;
