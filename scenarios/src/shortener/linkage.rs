@@ -149,6 +149,8 @@ async fn cut_database(running: &mut Running) -> Result<(), Stop> {
     let cut = running.disturb_backend(Kind::Postgres, Connection::Refused).await?;
     let sent = running.send(click(&code)).await;
     running.expect_status(&sent, 500);
+    running
+        .expect_outline(&sent, "url-api SERVER GET /{code} !error\n  url-api CLIENT SELECT links !error\n");
     running.heal(cut).await
 }
 

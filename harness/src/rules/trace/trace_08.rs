@@ -28,7 +28,8 @@ fn judge(case: &Case) -> Judgement {
     for span in case.spans.iter().filter(|span| !abandoned.contains(&span.trace())) {
         let attributes = Attributes::of(span);
         let Some((area, version)) = area_of(case, span, &attributes) else {
-            if case.declaration.is_some() && !matches!(span.kind(), Kind::Internal | Kind::Unspecified) {
+            let declared = case.declaration.and_then(|declaration| declaration.service(case.service(span)));
+            if declared.is_some() && !matches!(span.kind(), Kind::Internal | Kind::Unspecified) {
                 judgement.judged();
                 says_nothing(case, span, &mut tally);
             }
