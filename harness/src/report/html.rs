@@ -90,8 +90,8 @@ fn head(html: &mut String, page: &Page) {
     let style = assets::style();
     let policy = format!(
         "default-src 'none'; script-src '{}'; style-src '{}'; base-uri 'none'; form-action 'none'",
-        assets::digest(&assets::script()),
-        assets::digest(&style)
+        assets::digest(assets::script()),
+        assets::digest(style)
     );
     let title = format!(
         "{} · {} · Probity",

@@ -121,7 +121,7 @@ fn stacked(scenario: &ScenarioReport, longest: f64) -> String {
     let mut at = 0.0;
     for (phase, took) in phases(scenario) {
         let width = if longest > 0.0 { took / longest * 100.0 } else { 0.0 };
-        let class = PHASES.contains(&phase).then_some(phase).unwrap_or("other");
+        let class = if PHASES.contains(&phase) { phase } else { "other" };
         _ = write!(bar, "<rect class=\"phase-{class}\" x=\"{at:.2}\" width=\"{width:.2}\" height=\"10\"/>");
         at += width;
     }
