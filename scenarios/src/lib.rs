@@ -1,6 +1,9 @@
 //! The scenarios of the reference systems. One list serves `cargo probity run` and `cargo test --test scenarios`.
 
 pub mod compose;
+mod declare;
+pub mod ledger;
+mod rows;
 pub mod shortener;
 
 use std::path::PathBuf;
@@ -12,8 +15,16 @@ pub type Programs<'p> = &'p dyn Fn(&str) -> PathBuf;
 
 /// Every reference system, as Probity runs it.
 pub fn systems(programs: Programs) -> Vec<System> {
-    vec![shortener::system(programs)]
+    vec![shortener::system(programs), ledger::system(programs)]
 }
+
+/// Boxes a drive, so that it can stand in a list, and notes where.
+macro_rules! drive {
+    ($function:path) => {
+        probity::run::Drive::new(|running| Box::pin($function(running)))
+    };
+}
+pub(crate) use drive;
 
 #[cfg(test)]
 mod tests {

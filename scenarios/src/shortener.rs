@@ -16,6 +16,7 @@ mod traffic;
 use std::path::Path;
 
 use crate::Programs;
+pub(crate) use crate::drive;
 use probity::run::{Listening, Scenario, ServiceProgram, System, Wiring};
 
 pub(crate) const API: &str = "url-api";
@@ -88,11 +89,3 @@ fn wire(wiring: &Wiring) -> Vec<(String, String)> {
     }
     settings.into_iter().map(|(key, value)| (key.to_string(), value)).collect()
 }
-
-/// Boxes a drive, so that it can stand in a list, and notes where.
-macro_rules! drive {
-    ($function:path) => {
-        probity::run::Drive::new(|running| Box::pin($function(running)))
-    };
-}
-pub(crate) use drive;

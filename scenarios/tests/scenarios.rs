@@ -12,6 +12,11 @@ fn program(name: &str) -> PathBuf {
         "url-api" => env!("CARGO_BIN_EXE_url-api"),
         "analytics-rpc" => env!("CARGO_BIN_EXE_analytics-rpc"),
         "analytics-consumer" => env!("CARGO_BIN_EXE_analytics-consumer"),
+        "gateway" => env!("CARGO_BIN_EXE_gateway"),
+        "orchestrator" => env!("CARGO_BIN_EXE_orchestrator"),
+        "accounts" => env!("CARGO_BIN_EXE_accounts"),
+        "ledger" => env!("CARGO_BIN_EXE_ledger"),
+        "read-model" => env!("CARGO_BIN_EXE_read-model"),
         other => panic!("{other} is no binary of the services"),
     }
     .into()

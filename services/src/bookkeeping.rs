@@ -11,6 +11,8 @@ use uuid::Uuid;
 
 pub(crate) const TOPIC: &str = "ledger.entry.v1";
 pub(crate) const DEAD_LETTERS: &str = "ledger.entry.v1.dlt";
+/// The record header that names the event, also where the value cannot be read.
+pub(crate) const EVENT_ID: &str = "event-id";
 pub(crate) const GROUP: &str = "read-model";
 
 /// The name that `accounts` registers under.

@@ -231,7 +231,7 @@ fn was_called(case: &Case, service: &str) -> bool {
     let edges: Vec<&Edge> = declaration.edges.iter().filter(|edge| edge.to == service).collect();
     let by_span = |span: Span<'_>| {
         span.kind() == Kind::Client
-            && edges.iter().any(|edge| edge.from == case.service(span) && answered_call(span, &edge.over))
+            && edges.iter().any(|edge| edge.from == case.service(span) && answered_call(span, edge))
     };
     if !edges.is_empty() && case.spans.iter().any(by_span) {
         return true;
@@ -259,15 +259,32 @@ const GIVEN_BY_SERVERS: [&str; 7] = [
     "UNAUTHENTICATED",
 ];
 
-pub(crate) fn answered_call(span: Span<'_>, over: &EdgeKind) -> bool {
-    match over {
+pub(crate) fn answered_call(span: Span<'_>, edge: &Edge) -> bool {
+    match &edge.over {
         EdgeKind::Grpc { method } => {
             let code = span.text("rpc.response.status_code").unwrap_or_default();
             (span.name() == method || span.text("rpc.method").as_ref() == Some(method))
                 && GIVEN_BY_SERVERS.contains(&code.as_str())
         }
-        EdgeKind::Http | EdgeKind::Kafka { .. } => false,
+        EdgeKind::Http => {
+            // From 500 on it may be a proxy's answer.
+            let status = span.attribute("http.response.status_code").and_then(|status| status.as_int());
+            status.is_some_and(|status| (100..500).contains(&status)) && calls_route(span, edge)
+        }
+        EdgeKind::Kafka { .. } => false,
     }
+}
+
+/// Whether the request went over that edge, where the caller calls several services.
+fn calls_route(span: Span<'_>, edge: &Edge) -> bool {
+    let named = |route: &String| {
+        let parts = route.split_once(' ');
+        let told = parts.is_some_and(|(method, template)| {
+            span.str("http.request.method") == Some(method) && span.str("url.template") == Some(template)
+        });
+        told || span.name() == route
+    };
+    edge.routes.is_empty() || edge.routes.iter().any(named)
 }
 
 /// Whether a JSON body may be a degraded answer: one of its marks is enough, for a service may forget the others.

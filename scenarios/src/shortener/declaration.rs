@@ -3,6 +3,7 @@
 use probity::model::*;
 
 use super::{API, CONSUMER, RPC};
+use crate::declare::*;
 
 pub(super) fn shortener() -> Declaration {
     Declaration {
@@ -48,31 +49,6 @@ fn logs() -> Logs {
             says("waiting for"),
         ],
     }
-}
-
-fn edge(from: &str, to: &str, over: EdgeKind) -> Edge {
-    Edge { from: from.into(), to: to.into(), over, routes: Vec::new() }
-}
-
-fn service(name: &str, ports: Vec<Port>, needs: &[&str]) -> ServiceDeclaration {
-    let pool = Saturated::Pool { backend: "postgres".into() };
-    ServiceDeclaration {
-        name: name.into(),
-        ports,
-        saturation: vec![Saturation { family: "db_client_connection_count".into(), of: pool }],
-        unspanned_paths: words(&["/metrics", "/healthz", "/readyz"]),
-        needs: words(needs),
-        ..ServiceDeclaration::default()
-    }
-}
-
-fn port(role: &str, number: u16, protocol: &str) -> Port {
-    let metrics_path = (role == "admin").then(|| "/metrics".to_string());
-    Port { role: role.into(), number, protocol: protocol.into(), metrics_path }
-}
-
-fn words(words: &[&str]) -> Vec<String> {
-    words.iter().map(|word| word.to_string()).collect()
 }
 
 fn url_api() -> ServiceDeclaration {
@@ -132,54 +108,6 @@ fn analytics_consumer() -> ServiceDeclaration {
         latency("db_client_operation_duration_seconds", &DATABASE_LABELS, None, None),
     ];
     service
-}
-
-const LAG: &str = "messaging_consumer_lag";
-
-/// The objective for every latency that a person waits for, in seconds.
-const SLO: f64 = 0.25;
-
-const RPC_LABELS: [&str; 3] = ["rpc_system_name", "rpc_method", "rpc_response_status_code"];
-const DATABASE_LABELS: [&str; 3] = ["db_system_name", "db_operation_name", "db_collection_name"];
-const MESSAGING_LABELS: [&str; 3] =
-    ["messaging_system", "messaging_operation_name", "messaging_destination_name"];
-const GROUP_LABELS: [&str; 3] =
-    ["messaging_system", "messaging_destination_name", "messaging_consumer_group_name"];
-const CONSUMER_LABELS: [&str; 4] = [
-    "messaging_system",
-    "messaging_operation_name",
-    "messaging_destination_name",
-    "messaging_consumer_group_name",
-];
-
-fn latency(name: &str, labels: &[&str], counts: Option<Counted>, slo_bound: Option<f64>) -> Family {
-    let (name, unit, labels) = (name.into(), "seconds".into(), words(labels));
-    Family { name, kind: FamilyKind::Histogram, unit, labels, counts, slo_bound }
-}
-
-/// Named as its samples are; a family goes without `_total`.
-fn counter(sample: &str, labels: &[&str], counts: Option<Counted>) -> Family {
-    let name = sample.trim_end_matches("_total").into();
-    Family {
-        name,
-        kind: FamilyKind::Counter,
-        unit: String::new(),
-        labels: words(labels),
-        counts,
-        slo_bound: None,
-    }
-}
-
-fn gauge(name: &str, labels: &[&str]) -> Family {
-    let kind = FamilyKind::Gauge;
-    Family {
-        name: name.into(),
-        kind,
-        unit: String::new(),
-        labels: words(labels),
-        counts: None,
-        slo_bound: None,
-    }
 }
 
 fn operations() -> Vec<Operation> {

@@ -5,6 +5,7 @@ use probity::run::{Alteration, Defect};
 
 use super::scraping::PROMETHEUS;
 use super::{API, CONSUMER, RPC};
+use crate::rows::{Row, rows};
 
 const MIX: &str = "a_known_mix_is_counted_truly";
 const IDS: &str = "two_thousand_links_add_no_series";
@@ -19,40 +20,10 @@ const READINESS: &str = "readiness_follows_the_backends";
 const REGISTERS: &str = "a_service_registers_once_it_serves";
 const REFUSED: &str = "link_detail_survives_a_refused_rpc";
 
-/// A row of the table.
-struct Row {
-    name: &'static str,
-    carrier: &'static str,
-    scenario: &'static str,
-    rules: &'static [&'static str],
-    also: &'static [&'static str],
-    cannot_judge: &'static [&'static str],
-    about: &'static str,
-}
-
 pub(super) fn all() -> Vec<Defect> {
     let rows = [trace(), messaging(), metrics(), logging(), starting(), degradation()].into_iter().flatten();
-    let in_services = rows.map(|row| defect(row, Alteration::Environment));
+    let in_services = rows.map(|row| row.defect(Alteration::Environment));
     in_services.chain(scraping()).collect()
-}
-
-fn defect(row: Row, alteration: Alteration) -> Defect {
-    let Row { name, carrier, scenario, rules, also, cannot_judge, about } = row;
-    Defect { name, carrier, scenario, rules, also, cannot_judge, about, alteration }
-}
-
-macro_rules! rows {
-    ($($name:literal on $carrier:expr, in $scenario:expr, turns [$($rule:literal)*] also [$($also:literal)*] cannot judge [$($cannot:literal)*]: $about:literal;)*) => {
-        vec![$(Row {
-            name: $name,
-            carrier: $carrier,
-            scenario: $scenario,
-            rules: &[$($rule),*],
-            also: &[$($also),*],
-            cannot_judge: &[$($cannot),*],
-            about: $about,
-        },)*]
-    };
 }
 
 fn trace() -> Vec<Row> {
@@ -162,7 +133,7 @@ fn degradation() -> Vec<Row> {
 fn scraping() -> Vec<Defect> {
     let broken = |name, rules, also, about, change| {
         let row = Row { name, carrier: PROMETHEUS, scenario: TARGETS, rules, also, cannot_judge: &[], about };
-        defect(row, Alteration::File { name: PROMETHEUS, change })
+        row.defect(Alteration::File { name: PROMETHEUS, change })
     };
     vec![
         broken("scrape-main-port", &["SCRAPE-01"], &[], "asks url-api's main port", |text| {

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use opentelemetry::trace::SpanKind;
 use opentelemetry::{Context, KeyValue};
 use rdkafka::error::KafkaError;
+use rdkafka::message::Header;
 use rdkafka::producer::future_producer::{Delivery, DeliveryFuture};
 use rdkafka::producer::{FutureProducer, FutureRecord, Producer as _, PurgeConfig};
 use tokio::sync::{Notify, watch};
@@ -16,6 +17,7 @@ use tokio::task::JoinHandle;
 
 use super::Settings;
 use super::outbox::{self, Row};
+use crate::bookkeeping::EVENT_ID;
 use crate::config::ConfigError;
 use crate::database::{Database, DatabaseError};
 use crate::defect::Defect;
@@ -202,7 +204,8 @@ impl Relay {
                 _ => &row.context,
             };
             let (span, started) = (self.span(parent, row), Instant::now());
-            let headers = propagation::headers_with(self.service.telemetry.propagator(), span.context());
+            let headers = propagation::headers_with(self.service.telemetry.propagator(), span.context())
+                .insert(Header { key: EVENT_ID, value: Some(&row.event_id) });
             let record = FutureRecord::to(&self.topic).key(&row.key).payload(&row.value).headers(headers);
             let sending = self.producer.send_result(record).map_err(|(error, _)| error);
             under_way.push((row.id, span, started, sending));

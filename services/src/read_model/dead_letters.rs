@@ -12,6 +12,7 @@ use rdkafka::producer::{FutureProducer, FutureRecord};
 
 use super::Settings;
 use super::record::Record;
+use crate::bookkeeping::EVENT_ID;
 use crate::config::ConfigError;
 use crate::kafka::{LogContext, error_kind, first_broker, producer_config};
 use crate::metrics::{Count, Labels, Latency, Metrics};
@@ -78,7 +79,10 @@ impl DeadLetters {
         reason: &str,
     ) -> Result<(), KafkaError> {
         let mut attributes = self.attributes.clone();
-        attributes.extend(record.entry_id().map(|id| KeyValue::new("messaging.message.id", id.to_owned())));
+        if let Some(id) = &record.event_id {
+            attributes.push(KeyValue::new("messaging.message.id", id.clone()));
+            attributes.push(KeyValue::new("ledger.entry.id", id.clone()));
+        }
         let name = format!("send {}", self.topic);
         let span = self.service.telemetry.span(parent, SpanKind::Producer, name, attributes);
         let started = Instant::now();
@@ -108,6 +112,7 @@ impl DeadLetters {
         let end = reason.floor_char_boundary(REASON_BYTES_MAX);
         let (partition, offset) = (record.partition.to_string(), record.offset.to_string());
         let of_the_record = [
+            (EVENT_ID, record.event_id.as_deref().unwrap_or_default()),
             ("dlt.topic", self.origin.as_str()),
             ("dlt.partition", &partition),
             ("dlt.offset", &offset),

@@ -2,9 +2,9 @@
 
 use opentelemetry::trace::{Link, SpanContext, TraceContextExt as _};
 use opentelemetry::{Context, KeyValue};
-use rdkafka::message::{Message as _, OwnedMessage};
+use rdkafka::message::{Headers as _, Message as _, OwnedMessage};
 
-use crate::bookkeeping::Entry;
+use crate::bookkeeping::{EVENT_ID, Entry};
 use crate::propagation;
 use crate::service::Service;
 
@@ -17,6 +17,8 @@ pub(super) struct Record {
     pub(super) value: Vec<u8>,
     /// The entry, or why the value is none.
     pub(super) entry: Result<Entry, String>,
+    /// What names the event, by the record's header or the entry.
+    pub(super) event_id: Option<String>,
     /// What the producer was doing; empty when the record does not say.
     pub(super) creation: Context,
 }
@@ -24,11 +26,16 @@ pub(super) struct Record {
 impl Record {
     pub(super) fn read(message: &OwnedMessage, service: &Service) -> Self {
         let value = message.payload().unwrap_or_default().to_vec();
+        let entry: Result<Entry, _> = serde_json::from_slice(&value).map_err(|error| error.to_string());
+        let header = message.headers().and_then(|headers| headers.iter().find(|it| it.key == EVENT_ID));
+        let header = header.and_then(|header| std::str::from_utf8(header.value?).ok());
+        let own = entry.as_ref().ok().map(|entry| entry.entry_id.as_str());
         Self {
+            event_id: header.or(own).map(str::to_owned),
             partition: message.partition(),
             offset: message.offset(),
             key: message.key().unwrap_or_default().to_vec(),
-            entry: serde_json::from_slice(&value).map_err(|error| error.to_string()),
+            entry,
             value,
             creation: propagation::context_in(service.telemetry.propagator(), message.headers()),
         }
@@ -37,7 +44,7 @@ impl Record {
     /// A link to the span in which the record was created.
     pub(super) fn link(&self) -> Option<Link> {
         let creator: SpanContext = self.creation.span().span_context().clone();
-        let id = self.entry_id().map(|id| KeyValue::new("messaging.message.id", id.to_owned()));
+        let id = self.event_id.clone().map(|id| KeyValue::new("messaging.message.id", id));
         creator.is_valid().then(|| Link::new(creator, id.into_iter().collect(), 0))
     }
 
@@ -47,11 +54,7 @@ impl Record {
             KeyValue::new("messaging.destination.partition.id", self.partition.to_string()),
             KeyValue::new("messaging.kafka.offset", self.offset),
         ];
-        attributes.extend(self.entry_id().map(|id| KeyValue::new("ledger.entry.id", id.to_owned())));
+        attributes.extend(self.event_id.clone().map(|id| KeyValue::new("ledger.entry.id", id)));
         attributes
-    }
-
-    pub(super) fn entry_id(&self) -> Option<&str> {
-        self.entry.as_ref().ok().map(|entry| entry.entry_id.as_str())
     }
 }

@@ -220,7 +220,7 @@ impl Work {
     fn process_span(&self, record: &Record) -> Operation {
         let mut attributes = self.span_attributes("process", "process");
         attributes.extend(record.place());
-        let id = record.entry_id().map(str::to_owned);
+        let id = record.event_id.clone();
         attributes.extend(id.map(|id| KeyValue::new("messaging.message.id", id)));
         if let Ok(key) = std::str::from_utf8(&record.key) {
             attributes.push(KeyValue::new("messaging.kafka.message.key", key.to_owned()));

@@ -170,7 +170,7 @@ impl<'c> Judge<'c, '_> {
         let case = self.case;
         let mut dropped: HashMap<&str, (u64, Span<'c>)> = HashMap::new();
         for span in case.spans.iter().filter(|span| span.kind() == Kind::Client) {
-            let fits = |edge: &&&Edge| edge.from == case.service(span) && answered_call(span, &edge.over);
+            let fits = |edge: &&&Edge| edge.from == case.service(span) && answered_call(span, edge);
             let Some(edge) = edges.iter().find(fits) else { continue };
             self.judgement.judged();
             if callees.kept_later(&edge.to, span) && !case.spans.trace(span.trace()).any(|other| case.service(other) == edge.to) {

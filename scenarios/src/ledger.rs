@@ -1,0 +1,110 @@
+//! The ledger: what it says of itself, how its services are wired, what is asked of it, how it can be broken.
+
+mod declaration;
+mod defects;
+mod delivery;
+mod linkage;
+mod money;
+mod traffic;
+
+use std::path::Path;
+
+use probity::run::{Listening, Scenario, ServiceProgram, Stack, System, Wiring};
+
+use crate::Programs;
+
+pub(crate) const GATEWAY: &str = "gateway";
+pub(crate) const ORCHESTRATOR: &str = "orchestrator";
+pub(crate) const ACCOUNTS: &str = "accounts";
+pub(crate) const LEDGER: &str = "ledger";
+pub(crate) const READ_MODEL: &str = "read-model";
+pub(crate) const ALL: [&str; 5] = [GATEWAY, ORCHESTRATOR, ACCOUNTS, LEDGER, READ_MODEL];
+
+pub(crate) const TOPIC: &str = "ledger.entry.v1";
+pub(crate) const DEAD_LETTERS: &str = "ledger.entry.v1.dlt";
+pub(crate) const GROUP: &str = "read-model";
+
+/// What the admin ports of the ledger's services want to know before they change anything.
+pub(crate) const ADMIN_TOKEN: &str = "operators-only";
+
+/// The ledger as Probity runs it.
+pub fn system(programs: Programs) -> System {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .expect("a package lies in its workspace")
+        .to_path_buf();
+    let service = |name, advertised, database| ServiceProgram {
+        name,
+        path: programs(name),
+        wire,
+        listening: Listening::from_json_line,
+        advertised,
+        database,
+    };
+    System {
+        name: "ledger",
+        declaration: declaration::ledger(),
+        services: vec![
+            service(GATEWAY, None, None),
+            service(ORCHESTRATOR, Some("main"), Some("orchestrator")),
+            service(ACCOUNTS, Some("main"), Some("accounts")),
+            service(LEDGER, Some("main"), Some("ledger")),
+            service(READ_MODEL, Some("main"), Some("read-model")),
+        ],
+        scenarios: scenarios(),
+        defects: defects::all(),
+        proofs: Vec::new(),
+        defect_variable: "LEDGER_DEFECT",
+        snapshots: root.join("scenarios/snapshots"),
+        root,
+    }
+}
+
+fn scenarios() -> Vec<Scenario> {
+    let families = [linkage::scenarios(), money::scenarios(), delivery::scenarios()];
+    families.into_iter().flatten().collect()
+}
+
+/// All five, and none is away.
+pub(crate) fn whole() -> Stack {
+    Stack::of(&ALL)
+}
+
+/// The services' own settings, as their README lists them.
+fn wire(wiring: &Wiring) -> Vec<(String, String)> {
+    let mut settings = vec![
+        ("ADMIN_ADDR", wiring.listen("admin")),
+        ("LISTEN_ADDR", wiring.listen("main")),
+        ("ADMIN_TOKEN", ADMIN_TOKEN.to_string()),
+        ("DEPLOYMENT_ENVIRONMENT", "test".to_string()),
+    ];
+    if !wiring.database_url.is_empty() {
+        settings.push(("DATABASE_URL", wiring.database_url.clone()));
+        settings.push(("DATABASE_POOL_SIZE", "4".to_string()));
+    }
+    match wiring.service {
+        GATEWAY => {
+            settings.push(("ORCHESTRATOR_URL", wiring.peer_url(ORCHESTRATOR)));
+            settings.push(("READ_MODEL_URL", wiring.peer_url(READ_MODEL)));
+        }
+        ORCHESTRATOR => settings.push(("LEDGER_URL", wiring.peer_url(LEDGER))),
+        _ => {}
+    }
+    if [ORCHESTRATOR, ACCOUNTS].contains(&wiring.service) {
+        settings.push(("ETCD_ENDPOINTS", wiring.etcd_endpoint.clone()));
+        settings.push(("ETCD_PREFIX", wiring.key_prefix.clone()));
+    }
+    if [LEDGER, READ_MODEL].contains(&wiring.service) {
+        settings.push(("KAFKA_BROKERS", wiring.kafka_brokers.clone()));
+        settings.push(("KAFKA_TOPIC", wiring.topic(TOPIC).to_string()));
+        settings.push(("KAFKA_PROPERTIES", wiring.kafka_properties.clone()));
+    }
+    if wiring.service == READ_MODEL {
+        settings.push(("KAFKA_GROUP", wiring.group(GROUP).to_string()));
+        settings.push(("KAFKA_DEAD_LETTER_TOPIC", wiring.topic(DEAD_LETTERS).to_string()));
+    }
+    if let Some(address) = wiring.advertise {
+        settings.push(("ADVERTISE_ADDR", address.to_string()));
+    }
+    settings.into_iter().map(|(key, value)| (key.to_string(), value)).collect()
+}

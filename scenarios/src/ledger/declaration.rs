@@ -1,0 +1,162 @@
+//! What the ledger says of itself. Names, ports and families are those of the services' README.
+
+use probity::model::*;
+
+use super::{ACCOUNTS, DEAD_LETTERS, GATEWAY, GROUP, LEDGER, ORCHESTRATOR, READ_MODEL, TOPIC};
+use crate::declare::*;
+
+const OPEN: &str = "accounts.v1.Accounts/Open";
+const DESCRIBE: &str = "accounts.v1.Accounts/Describe";
+const EVENT_ID: &str = "ledger.entry.id";
+
+pub(super) fn ledger() -> Declaration {
+    Declaration {
+        version: 1,
+        system: "ledger".into(),
+        services: vec![gateway(), orchestrator(), accounts(), ledger_service(), read_model()],
+        edges: vec![
+            http(GATEWAY, ORCHESTRATOR, &["POST /v1/accounts", "POST /v1/transfers"]),
+            http(GATEWAY, READ_MODEL, &["GET /v1/accounts/{id}/balance", "GET /v1/accounts/{id}/statement"]),
+            edge(ORCHESTRATOR, ACCOUNTS, EdgeKind::Grpc { method: OPEN.into() }),
+            edge(ORCHESTRATOR, ACCOUNTS, EdgeKind::Grpc { method: DESCRIBE.into() }),
+            http(ORCHESTRATOR, LEDGER, &["POST /v1/entries"]),
+            edge(LEDGER, READ_MODEL, EdgeKind::Kafka { topic: TOPIC.into() }),
+        ],
+        operations: operations(),
+        topics: topics(),
+        baggage: words(&["tenant.id"]),
+        ..Declaration::default()
+    }
+}
+
+fn http(from: &str, to: &str, routes: &[&str]) -> Edge {
+    Edge { routes: words(routes), ..edge(from, to, EdgeKind::Http) }
+}
+
+fn topics() -> Vec<Topic> {
+    let group = Group {
+        name: GROUP.into(),
+        service: READ_MODEL.into(),
+        join: None,
+        batches: false,
+        must_batch: false,
+    };
+    vec![
+        Topic { name: TOPIC.into(), producer: LEDGER.into(), groups: vec![group] },
+        Topic { name: DEAD_LETTERS.into(), producer: READ_MODEL.into(), groups: Vec::new() },
+    ]
+}
+
+fn gateway() -> ServiceDeclaration {
+    let mut service = service(GATEWAY, vec![port("main", 8081, "http"), port("admin", 9467, "http")], &[]);
+    let requests = Counted::HttpRequests {
+        route_label: "http_route".into(),
+        status_label: "http_response_status_code".into(),
+        method_label: "http_request_method".into(),
+    };
+    service.families = vec![
+        latency("http_server_request_duration_seconds", &HTTP_LABELS, Some(requests.clone()), Some(SLO)),
+        counter("http_server_requests_total", &HTTP_LABELS, Some(requests)),
+        latency("http_client_request_duration_seconds", &CLIENT_LABELS, None, Some(SLO)),
+    ];
+    service
+}
+
+fn orchestrator() -> ServiceDeclaration {
+    let ports = vec![port("main", 8082, "http"), port("admin", 9468, "http")];
+    let mut service = service(ORCHESTRATOR, ports, &["postgres"]);
+    service.families =
+        [served(), vec![latency("http_client_request_duration_seconds", &CLIENT_LABELS, None, Some(SLO))]]
+            .concat();
+    service.families.extend([
+        latency("rpc_client_call_duration_seconds", &RPC_LABELS, None, Some(SLO)),
+        counter("rpc_client_calls_total", &RPC_LABELS, None),
+    ]);
+    service.families.extend(database());
+    service
+}
+
+fn accounts() -> ServiceDeclaration {
+    let ports = vec![port("main", 50052, "grpc"), port("admin", 9469, "http")];
+    let mut service = service(ACCOUNTS, ports, &["postgres"]);
+    service.registers = Some(Registration { prefix: "accounts/".into(), lease_ttl_seconds: 10 });
+    service.families = vec![
+        latency("rpc_server_call_duration_seconds", &RPC_LABELS, None, Some(SLO)),
+        counter("rpc_server_calls_total", &RPC_LABELS, None),
+    ];
+    service.families.extend(database());
+    service
+}
+
+fn ledger_service() -> ServiceDeclaration {
+    let ports = vec![port("main", 8083, "http"), port("admin", 9470, "http")];
+    let mut service = service(LEDGER, ports, &["postgres"]);
+    service.event_id_attribute = Some(EVENT_ID.into());
+    service.families = served();
+    service.families.extend(database());
+    service.families.extend([
+        counter(
+            "messaging_client_sent_messages_total",
+            &MESSAGING_LABELS,
+            Some(Counted::RecordsSent { topic: TOPIC.into() }),
+        ),
+        gauge("ledger_outbox_depth", &[]),
+        Family { unit: "seconds".into(), ..gauge("ledger_outbox_age_seconds", &[]) },
+    ]);
+    service
+}
+
+fn read_model() -> ServiceDeclaration {
+    let ports = vec![port("main", 8084, "http"), port("admin", 9471, "http")];
+    let mut service = service(READ_MODEL, ports, &["postgres", "kafka"]);
+    service.event_id_attribute = Some(EVENT_ID.into());
+    let consumed = Counted::RecordsConsumed { topic: TOPIC.into() };
+    service.families = vec![
+        latency("messaging_process_duration_seconds", &CONSUMER_LABELS, None, Some(SLO)),
+        counter("messaging_client_consumed_messages_total", &CONSUMER_LABELS, Some(consumed)),
+        gauge("messaging_consumer_lag", &GROUP_LABELS),
+    ];
+    service.families.extend(database());
+    service
+}
+
+const HTTP_LABELS: [&str; 3] = ["http_request_method", "http_route", "http_response_status_code"];
+const CLIENT_LABELS: [&str; 2] = ["http_request_method", "url_template"];
+
+/// Of a service that others ask over HTTP.
+fn served() -> Vec<Family> {
+    vec![
+        latency("http_server_request_duration_seconds", &HTTP_LABELS, None, Some(SLO)),
+        counter("http_server_requests_total", &HTTP_LABELS, None),
+    ]
+}
+
+/// Of a service with a database.
+fn database() -> Vec<Family> {
+    vec![
+        latency("db_client_operation_duration_seconds", &DATABASE_LABELS, None, None),
+        gauge("db_client_connections", &["db_client_connection_pool_name", "db_client_connection_state"]),
+        gauge("db_client_connection_max", &["db_client_connection_pool_name"]),
+        gauge("db_client_connection_pending_requests", &["db_client_connection_pool_name"]),
+    ]
+}
+
+fn operations() -> Vec<Operation> {
+    let operation = |name: &str, method: &str, route: &str| Operation {
+        name: name.into(),
+        service: GATEWAY.into(),
+        method: method.into(),
+        route: route.into(),
+        root: Kind::Server,
+        spawns: Vec::new(),
+        calls: None,
+        degraded_when: Default::default(),
+        budget_ms: None,
+    };
+    vec![
+        operation("open", "POST", "/v1/accounts"),
+        operation("transfer", "POST", "/v1/transfers"),
+        operation("balance", "GET", "/v1/accounts/{id}/balance"),
+        operation("statement", "GET", "/v1/accounts/{id}/statement"),
+    ]
+}
