@@ -18,6 +18,9 @@ pub struct Declaration {
     /// How traces that begin here are sampled; `None`: nothing is promised.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sampling: Option<Sampling>,
+    /// Tables whose rows are published later (MSG-05).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub outboxes: Vec<Outbox>,
     #[serde(default)]
     pub logs: Logs,
     /// Members of baggage that travel with every request, each an attribute of the spans on its way (TRACE-15).
@@ -258,6 +261,15 @@ pub struct Group {
 pub enum Join {
     Parent,
     Link,
+}
+
+/// A transactional outbox: rows that requests write to a table, and that a relay publishes to a topic when it comes to it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Outbox {
+    /// Who writes the rows, and whose relay publishes them.
+    pub service: String,
+    pub table: String,
+    pub topic: String,
 }
 
 /// Thresholds are data: defaults here, overridable with a reason that the report prints.

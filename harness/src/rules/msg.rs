@@ -1,4 +1,4 @@
-//! MSG: the trace survives the queue.
+//! MSG: the trace survives the queue and the outbox.
 
 mod subscription;
 
@@ -7,5 +7,6 @@ super::family! {
     msg_02,
     msg_03,
     msg_04,
+    msg_05,
     msg_08,
 }

@@ -24,6 +24,7 @@ pub(super) fn ledger() -> Declaration {
         ],
         operations: operations(),
         topics: topics(),
+        outboxes: vec![Outbox { service: LEDGER.into(), table: "outbox".into(), topic: TOPIC.into() }],
         baggage: words(&["tenant.id"]),
         ..Declaration::default()
     }
