@@ -28,7 +28,7 @@ pub type CallAddress =
     Arc<dyn Fn(String) -> Pin<Box<dyn Future<Output = Result<(), String>> + Send>> + Send + Sync>;
 
 /// What is registered and does not answer must not hold up the changes after it.
-const CALL_LIMIT: Duration = Duration::from_millis(500);
+const CALL_LIMIT: Duration = Duration::from_secs(3);
 /// Longer than any scenario: an etcd that is stopped for good ends the watch with the scenario.
 const AWAY_LIMIT: Duration = Duration::from_secs(3600);
 /// Of one watch; a service that registers in a loop must not fill the memory.

@@ -1,6 +1,6 @@
 //! TRACE-03: no orphan. Every parent that a span names is captured.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use crate::model::{Case, EdgeKind, Gap, Judgement, Kind, Process, Severity, Span};
 use crate::rules::Rule;
@@ -97,7 +97,8 @@ fn suspects(case: &Case, span: Span<'_>) -> (Vec<String>, &'static str) {
         Kind::Server => {
             let edges = declaration.into_iter().flat_map(|declaration| &declaration.edges);
             let calls = edges.filter(|edge| edge.to == service && !matches!(edge.over, EdgeKind::Kafka { .. }));
-            calls.map(|edge| shown(&edge.from)).collect()
+            let callers: BTreeSet<String> = calls.map(|edge| shown(&edge.from)).collect();
+            callers.into_iter().collect()
         }
         Kind::Consumer => {
             let topics = declaration.into_iter().flat_map(|declaration| &declaration.topics);
