@@ -49,7 +49,12 @@ pub(crate) const CONSUMER_LABELS: [&str; 4] = [
     "messaging_consumer_group_name",
 ];
 
-pub(crate) fn latency(name: &str, labels: &[&str], counts: Option<Counted>, slo_bound: Option<f64>) -> Family {
+pub(crate) fn latency(
+    name: &str,
+    labels: &[&str],
+    counts: Option<Counted>,
+    slo_bound: Option<f64>,
+) -> Family {
     let (name, unit, labels) = (name.into(), "seconds".into(), words(labels));
     Family { name, kind: FamilyKind::Histogram, unit, labels, counts, slo_bound }
 }

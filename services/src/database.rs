@@ -297,8 +297,7 @@ fn watch(pool: &Pool, name: &'static str, metrics: &mut Metrics) {
     };
     let counted = pool.clone();
     let help = "Connections of the pool";
-    // The conventions call it `db.client.connection.count`, an ending that Prometheus keeps for histograms.
-    metrics.observe_all("db.client.connections", "{connection}", help, move || {
+    metrics.observe_all("db.client.connection.count", "{connection}", help, move || {
         let status = counted.status();
         let used = status.size.saturating_sub(status.available);
         vec![(labels("idle"), status.available as f64), (labels("used"), used as f64)]

@@ -65,7 +65,14 @@ fn late_consumer(shortener: &mut Shortener) {
     }
 }
 
+/// Rows that two requests wrote to an outbox, published together a minute later.
+fn relay(shortener: &mut Shortener) {
+    shortener.relay_two_rows();
+}
+
 const ROWS: &[Row] = &[
+    Row { defect: "outbox-without-context", drive: relay, fails: "MSG-05 TRACE-04", cannot_judge: "" },
+    Row { defect: "outbox-context-shared", drive: relay, fails: "MSG-05", cannot_judge: "" },
     Row {
         defect: "telemetry-block-missing",
         drive: everything,

@@ -360,6 +360,36 @@ impl Shortener {
         span.attribute("db.system.name", "postgresql").attribute("db.query.summary", "SELECT clicks").add();
     }
 
+    /// Two requests write a row each to an outbox of url-api's; its relay publishes both a minute later.
+    pub(crate) fn relay_two_rows(&mut self) {
+        let outbox = Outbox { service: "url-api".into(), table: "outbox".into(), topic: TOPIC.into() };
+        self.declaration.outboxes = vec![outbox];
+        // What a relay publishes is no work that the request spawned.
+        self.declaration.operations.iter_mut().for_each(|operation| operation.spawns.clear());
+        let api = self.api.clone();
+        let requests = [(); 2].map(|()| {
+            let root = self.request("create", "POST", "/api/v1/urls", "/api/v1/urls", 201);
+            self.query(&api, Some(root), "INSERT outbox");
+            root
+        });
+        self.build.pass(60_000);
+        for request in requests {
+            let offset = self.offset();
+            let span =
+                messaging(self.build.span(&api, Kind::Producer, &format!("send {TOPIC}")), "send", "send")
+                    .attribute("messaging.destination.partition.id", "0")
+                    .attribute("messaging.kafka.offset", offset)
+                    .attribute(EVENT_ID, format!("event-{offset}").as_str());
+            let row = if self.defect == "outbox-context-shared" { requests[0] } else { request };
+            let creator = match self.defect {
+                "outbox-without-context" => span.add(),
+                _ => span.child_of(row).add(),
+            };
+            let record = self.build.record(TOPIC, &[("traceparent", &creator.traceparent())]);
+            self.consume(&record, creator);
+        }
+    }
+
     /// All operations once, the late consumer apart.
     pub(crate) fn everything(mut self) -> Self {
         self.create();

@@ -8,6 +8,7 @@ use crate::declare::*;
 const OPEN: &str = "accounts.v1.Accounts/Open";
 const DESCRIBE: &str = "accounts.v1.Accounts/Describe";
 const EVENT_ID: &str = "ledger.entry.id";
+const AGE: &str = "ledger_outbox_age_seconds";
 
 pub(super) fn ledger() -> Declaration {
     Declaration {
@@ -25,6 +26,7 @@ pub(super) fn ledger() -> Declaration {
         operations: operations(),
         topics: topics(),
         outboxes: vec![Outbox { service: LEDGER.into(), table: "outbox".into(), topic: TOPIC.into() }],
+        sampling: Some(Sampling { ratio: 1.0, keeps_errors: false }),
         baggage: words(&["tenant.id"]),
         ..Declaration::default()
     }
@@ -50,6 +52,7 @@ fn topics() -> Vec<Topic> {
 
 fn gateway() -> ServiceDeclaration {
     let mut service = service(GATEWAY, vec![port("main", 8081, "http"), port("admin", 9467, "http")], &[]);
+    service.answers_with_trace = true;
     let requests = Counted::HttpRequests {
         route_label: "http_route".into(),
         status_label: "http_response_status_code".into(),
@@ -93,6 +96,8 @@ fn ledger_service() -> ServiceDeclaration {
     let ports = vec![port("main", 8083, "http"), port("admin", 9470, "http")];
     let mut service = service(LEDGER, ports, &["postgres"]);
     service.event_id_attribute = Some(EVENT_ID.into());
+    let age = Saturated::OutboxAge { topic: TOPIC.into() };
+    service.saturation.push(Saturation { family: AGE.into(), of: age });
     service.families = served();
     service.families.extend(database());
     service.families.extend([
@@ -102,7 +107,7 @@ fn ledger_service() -> ServiceDeclaration {
             Some(Counted::RecordsSent { topic: TOPIC.into() }),
         ),
         gauge("ledger_outbox_depth", &[]),
-        Family { unit: "seconds".into(), ..gauge("ledger_outbox_age_seconds", &[]) },
+        Family { unit: "seconds".into(), ..gauge(AGE, &[]) },
     ]);
     service
 }
@@ -111,11 +116,13 @@ fn read_model() -> ServiceDeclaration {
     let ports = vec![port("main", 8084, "http"), port("admin", 9471, "http")];
     let mut service = service(READ_MODEL, ports, &["postgres", "kafka"]);
     service.event_id_attribute = Some(EVENT_ID.into());
+    let lag = Saturated::ConsumerLag { topic: TOPIC.into() };
+    service.saturation.push(Saturation { family: LAG.into(), of: lag });
     let consumed = Counted::RecordsConsumed { topic: TOPIC.into() };
     service.families = vec![
         latency("messaging_process_duration_seconds", &CONSUMER_LABELS, None, Some(SLO)),
         counter("messaging_client_consumed_messages_total", &CONSUMER_LABELS, Some(consumed)),
-        gauge("messaging_consumer_lag", &GROUP_LABELS),
+        gauge(LAG, &GROUP_LABELS),
     ];
     service.families.extend(database());
     service
@@ -136,7 +143,10 @@ fn served() -> Vec<Family> {
 fn database() -> Vec<Family> {
     vec![
         latency("db_client_operation_duration_seconds", &DATABASE_LABELS, None, None),
-        gauge("db_client_connections", &["db_client_connection_pool_name", "db_client_connection_state"]),
+        gauge(
+            "db_client_connection_count",
+            &["db_client_connection_pool_name", "db_client_connection_state"],
+        ),
         gauge("db_client_connection_max", &["db_client_connection_pool_name"]),
         gauge("db_client_connection_pending_requests", &["db_client_connection_pool_name"]),
     ]

@@ -1,6 +1,6 @@
 use crate::model::build::{Address, Build};
 use crate::model::*;
-use crate::rules::testing::subjects;
+use crate::rules::testing::{Shortener, judge, subjects};
 
 const RULE: &str = "MSG-05";
 
@@ -54,8 +54,7 @@ impl Ledger {
 
     fn judge(&self) -> Judgement {
         let evidence = self.build.evidence();
-        let case = Case::new(&evidence, Some(&self.declaration));
-        (crate::rules::find(RULE).unwrap().judge)(&case)
+        judge(RULE, &evidence, Some(&self.declaration))
     }
 }
 
@@ -104,6 +103,18 @@ fn work_that_came_by_a_record_may_write_rows_as_well() {
     ledger.row(process);
     ledger.send(Some(process));
     assert_eq!(ledger.judge().outcome(), Outcome::Pass);
+}
+
+#[test]
+fn an_outbox_of_any_service_is_judged() {
+    let outcome = |defect| {
+        let mut shortener = Shortener::with(defect);
+        shortener.relay_two_rows();
+        shortener.judge(RULE).outcome()
+    };
+    assert_eq!(outcome(""), Outcome::Pass);
+    assert_eq!(outcome("outbox-without-context"), Outcome::Fail);
+    assert_eq!(outcome("outbox-context-shared"), Outcome::Fail);
 }
 
 #[test]
