@@ -88,6 +88,9 @@ struct Baseline<'a> {
     report: ScenarioReport,
 }
 
+/// The subjects of one mutation, each with the scenarios that have it.
+type Subjects = BTreeMap<String, Vec<(usize, Mutant)>>;
+
 /// One break with every scenario that has its subject.
 struct Attempt {
     mutation: &'static Mutation,
@@ -137,7 +140,7 @@ fn attempts(baselines: &[Baseline]) -> Vec<Attempt> {
         let baseline = &baselines[*number];
         (baseline.evidence.expectations.is_empty(), baseline.report.counts.spans)
     });
-    let mut attempts: Vec<BTreeMap<String, Vec<(usize, Mutant)>>> = Vec::new();
+    let mut attempts: Vec<Subjects> = Vec::new();
     attempts.resize_with(mutation::breaks().count(), BTreeMap::new);
     for number in order {
         let baseline = &baselines[number];
@@ -148,7 +151,7 @@ fn attempts(baselines: &[Baseline]) -> Vec<Attempt> {
             }
         }
     }
-    let of = |(mutation, subjects): (&'static Mutation, BTreeMap<String, Vec<(usize, Mutant)>>)| {
+    let of = |(mutation, subjects): (&'static Mutation, Subjects)| {
         let attempt = move |(subject, places)| Attempt { mutation, subject, places };
         subjects.into_iter().map(attempt).collect::<Vec<_>>()
     };

@@ -60,7 +60,7 @@ fn sample_of<'l>(line: &'l str, family: &Family) -> Option<&'l str> {
 
 /// Lines made of lines; `None` leaves one out.
 fn lines(body: &str, mut change: impl FnMut(&str) -> Option<String>) -> String {
-    body.lines().filter_map(|line| change(line)).fold(String::with_capacity(body.len()), |mut text, line| {
+    body.lines().filter_map(&mut change).fold(String::with_capacity(body.len()), |mut text, line| {
         text.push_str(&line);
         text.push('\n');
         text

@@ -154,12 +154,15 @@ async fn view(
     Ok(view)
 }
 
+/// Whether Prometheus would start with a file, and what it says if not.
+type Accepted = Result<(), String>;
+
 /// The file as it stands, by Prometheus's own loader; nothing that it names has to exist. `None`: there is no promtool.
 async fn accepted(
     programs: &Programs,
     text: &str,
     workdir: &Workdir,
-) -> Result<Option<Result<(), String>>, String> {
+) -> Result<Option<Accepted>, String> {
     std::fs::write(workdir.path().join("given.yml"), text).map_err(|error| error.to_string())?;
     let arguments = ["check", "config", "--syntax-only", "given.yml"];
     match programs.promtool(&arguments, workdir.path(), workdir).await {

@@ -87,9 +87,12 @@ fn fallen(series: &str, before: f64, after: f64) -> Fault {
     }
 }
 
+/// What is one series: its metric, who pushed it, its labels, and when it began.
+type Stream = (String, Option<ProcessId>, Series, u64);
+
 /// Cumulative monotonic points of one series and one beginning.
 fn judge_pushed(case: &Case, judgement: &mut Judgement, tally: &mut Tally) {
-    let mut streams: BTreeMap<(String, Option<ProcessId>, Series, u64), Vec<(u64, f64)>> = BTreeMap::new();
+    let mut streams: BTreeMap<Stream, Vec<(u64, f64)>> = BTreeMap::new();
     for pushed in otlp::metrics(case) {
         if !matches!(pushed.kind(), Kind::Counter | Kind::Histogram) {
             continue;
