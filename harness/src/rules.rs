@@ -8,6 +8,8 @@ pub(crate) mod conventions;
 mod defect_rows;
 #[cfg(test)]
 mod defect_rows_metrics;
+#[cfg(test)]
+mod defect_rows_traces;
 mod degrade;
 mod expect;
 pub(crate) mod exposed;

@@ -3,6 +3,7 @@
 //! The work is done before the offset is committed, and an event that is seen twice is stored once. A record joins the trace of
 //! its creator by parent, one process span a record, or by link, one process span a batch.
 
+mod housekeeping;
 mod record;
 mod work;
 
@@ -19,6 +20,7 @@ use crate::kafka::Source;
 use crate::metrics::Metrics;
 use crate::service::{self, Fatal, Service};
 use crate::shortener::{DATABASE_URL, GROUP, SCHEMA, TOPIC};
+use housekeeping::{Housekeeping, HousekeepingSettings};
 use record::Record;
 use work::Work;
 
@@ -55,6 +57,7 @@ impl FromStr for Join {
 struct Settings {
     join: Join,
     database: DatabaseSettings,
+    housekeeping: HousekeepingSettings,
     kafka: KafkaSettings,
 }
 
@@ -63,6 +66,7 @@ impl Settings {
         Ok(Self {
             join: environment.value("CONSUMER_JOIN", Join::Parent)?,
             database: environment.database(DATABASE_URL)?,
+            housekeeping: HousekeepingSettings::from(environment)?,
             kafka: environment.kafka(TOPIC, GROUP)?,
         })
     }
@@ -90,7 +94,9 @@ async fn serve(service: Service) -> Result<(), Fatal> {
     };
     admin.start(&service).await?;
 
+    let housekeeping = Housekeeping::new(&service, Arc::clone(&database), settings.housekeeping);
     tokio::select! {
+        () = housekeeping.run() => {}
         () = consume(&service, &database, &source, &work, settings.join) => {}
         () = work.stopped() => {}
     }

@@ -152,6 +152,20 @@ impl Database {
         self.spanned(parent, statement, parameters, self.run(statement, parameters)).await
     }
 
+    /// Whether a query finds anything. Makes no span: for looks that mostly find nothing.
+    pub(crate) async fn finds(
+        &self,
+        text: &str,
+        parameters: &[&(dyn ToSql + Sync)],
+    ) -> Result<bool, DatabaseError> {
+        within(self.timeout, async {
+            let client = self.pool.get().await?;
+            let statement = client.prepare_cached(text).await?;
+            Ok(!client.query(&statement, parameters).await?.is_empty())
+        })
+        .await
+    }
+
     /// Begins a transaction, which makes no span: its statements do.
     pub(crate) async fn begin(&self) -> Result<Transaction<'_>, DatabaseError> {
         within(self.timeout, async {

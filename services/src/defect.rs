@@ -44,6 +44,10 @@ defects! {
     ResourceBare, "resource-bare", "url-api", "sends a resource with service.name and nothing else";
     HealthTraced, "health-traced", "url-api", "traces health checks, readiness checks and scrapes";
     SpanNeverEnded, "span-never-ended", "url-api", "never ends its SELECT spans, so that they are never exported";
+    TickSpansAlways, "tick-spans-always", "analytics-consumer", "makes a span for every turn of its timer, work or not";
+    TickOneEndlessTrace, "tick-one-endless-trace", "analytics-consumer", "holds a span around its timer, under which every turn hangs";
+    ErrorsSampledAway, "errors-sampled-away", "url-api", "samples failed requests away although it promises to keep them";
+    SpanPerRow, "span-per-row", "analytics-rpc", "makes a span for each row that it reads";
     SamplerZeroAtEdge, "sampler-zero-at-edge", "url-api", "samples none of the traces that begin here";
     SamplerIgnoresParent, "sampler-ignores-parent", "analytics-consumer", "samples every trace, whatever its parent decided";
     TraceparentMalformedForwarded, "traceparent-malformed-forwarded", "url-api", "hands a traceparent that is not valid on as it came";
@@ -90,6 +94,8 @@ defects! {
     ReadyAlways, "ready-always", "url-api", "says it is ready whatever its database does";
     LivenessNeedsKafka, "liveness-needs-kafka", "analytics-consumer", "says it is dead when Kafka is away";
     ExporterBlocksStart, "exporter-blocks-start", "url-api", "waits for the collector before it listens";
+
+    TelemetryAfterListen, "telemetry-after-listen", "url-api", "sets its telemetry up with the first request, which is neither traced nor counted";
 
     DegradeTo500, "degrade-to-500", "url-api", "answers 500 when the click count cannot be had";
     DegradeSilently, "degrade-silently", "url-api", "answers 0 clicks without a mark in the answer and without a log";

@@ -8,6 +8,7 @@ mod baggage;
 mod exporter;
 mod level;
 mod logs;
+mod pipeline;
 mod resource;
 mod sampling;
 mod tampering;
@@ -22,7 +23,7 @@ use opentelemetry::trace::{
 use opentelemetry::{Context, InstrumentationScope, KeyValue};
 use opentelemetry_sdk::logs::SdkLoggerProvider;
 use opentelemetry_sdk::metrics::SdkMeterProvider;
-use opentelemetry_sdk::trace::{BatchSpanProcessor, SdkTracer, SdkTracerProvider};
+use opentelemetry_sdk::trace::{SdkTracer, SdkTracerProvider};
 use trace_context::TraceContextPropagator;
 
 pub(crate) use exporter::wait_for_collector;
@@ -32,7 +33,6 @@ use crate::config::{Common, ConfigError, Environment};
 use crate::defect::Defect;
 use baggage::DeclaredBaggage;
 use exporter::Exporters;
-use tampering::Tampering;
 
 /// The conventions that names and attributes of this crate follow.
 pub(crate) const SCHEMA_URL: &str = "https://opentelemetry.io/schemas/1.44.0";
@@ -56,15 +56,7 @@ impl Telemetry {
         let resource = resource::of(common);
         let exporters = Exporters::from(common, environment)?;
 
-        let traces = SdkTracerProvider::builder().with_resource(resource.clone());
-        let mut traces = sampling::sampled(traces, common.defect);
-        if let Some(exporter) = exporters.spans()? {
-            traces = match common.defect.and_then(Tampering::of) {
-                Some(tampering) => traces
-                    .with_span_processor(BatchSpanProcessor::builder(tampering.between(exporter)).build()),
-                None => traces.with_span_processor(BatchSpanProcessor::builder(exporter).build()),
-            };
-        }
+        let traces = pipeline::provider(resource.clone(), exporters.spans()?, common, environment)?;
         let mut metrics = SdkMeterProvider::builder().with_resource(resource.clone());
         if let Some(exporter) = exporters.metrics()? {
             metrics = metrics.with_periodic_exporter(exporter);
@@ -74,7 +66,7 @@ impl Telemetry {
             logs = logs.with_batch_exporter(exporter);
         }
 
-        let (traces, metrics, logs) = (traces.build(), metrics.build(), logs.build());
+        let (metrics, logs) = (metrics.build(), logs.build());
         let level = logs::install(common, &logs)?;
         let scope = InstrumentationScope::builder(common.system.name())
             .with_version(env!("CARGO_PKG_VERSION"))
@@ -235,6 +227,7 @@ mod tests {
     use opentelemetry_sdk::error::OTelSdkResult;
     use opentelemetry_sdk::trace::{Span, SpanData, SpanProcessor};
 
+    use super::tampering::Tampering;
     use super::*;
 
     #[derive(Debug, Clone, Default)]

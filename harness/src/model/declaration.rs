@@ -80,6 +80,9 @@ pub struct ServiceDeclaration {
     /// Where its log level is changed while it runs.
     #[serde(default)]
     pub log_level: Option<LogLevelAddress>,
+    /// Its timers and poll loops: each turn that finds work begins a trace of its own, and the others make no span (TRACE-06).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ticks: Vec<Tick>,
     /// Whether its answers name their trace, in `traceresponse` or `traceparent` (TRACE-18).
     #[serde(default)]
     pub answers_with_trace: bool,
@@ -89,6 +92,14 @@ impl ServiceDeclaration {
     pub fn port(&self, role: &str) -> Option<&Port> {
         self.ports.iter().find(|port| port.role == role)
     }
+}
+
+/// A timer or a poll loop of a service.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tick {
+    /// The name of the span that a turn with work begins: `expire clicks`.
+    pub span: String,
+    pub kind: Kind,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -278,6 +289,10 @@ pub struct Outbox {
 pub struct Thresholds {
     /// TRACE-16: how far a child may start before its parent, in milliseconds (clocks of two processes).
     pub clock_tolerance_ms: u64,
+    /// TRACE-14: spans from the root to the deepest leaf, and spans in all, of one trace.
+    pub depth_warn: u64,
+    pub depth_max: u64,
+    pub trace_spans_max: u64,
     /// METRIC-04: label sets per family and process.
     pub label_sets_warn: u64,
     pub label_sets_fail: u64,
@@ -331,6 +346,9 @@ impl Default for Thresholds {
         ];
         Thresholds {
             clock_tolerance_ms: 500,
+            depth_warn: 8,
+            depth_max: 10,
+            trace_spans_max: 100,
             label_sets_warn: 10,
             label_sets_fail: 100,
             forbidden_labels: forbidden.map(String::from).to_vec(),

@@ -27,23 +27,13 @@ pub(super) struct Row {
     pub(super) cannot_judge: &'static str,
 }
 
-fn everything(shortener: &mut Shortener) {
+pub(super) fn everything(shortener: &mut Shortener) {
     let whole = std::mem::replace(shortener, Shortener::good());
     *shortener = whole.everything();
 }
 
-fn click(shortener: &mut Shortener) {
+pub(super) fn click(shortener: &mut Shortener) {
     shortener.click();
-}
-
-/// Clicks of callers that sample, that do not, and that send nonsense.
-fn contexts(shortener: &mut Shortener) {
-    shortener.click();
-    shortener.click_with_malformed_context();
-    shortener.unsampled_click(true);
-    if shortener.is("sampler-zero-at-edge") {
-        shortener.unsampled_click(false);
-    }
 }
 
 fn burst(shortener: &mut Shortener) {
@@ -103,15 +93,6 @@ const ROWS: &[Row] = &[
     Row { defect: "health-traced", drive: everything, fails: "TRACE-12 TRACE-04", cannot_judge: "" },
     Row { defect: "span-never-ended", drive: everything, fails: "TRACE-16 LOG-02", cannot_judge: "" },
     Row { defect: "clock-skewed", drive: everything, fails: "TRACE-16", cannot_judge: "" },
-    Row { defect: "sampler-zero-at-edge", drive: contexts, fails: "TRACE-11", cannot_judge: "" },
-    Row { defect: "sampler-ignores-parent", drive: contexts, fails: "TRACE-11 TRACE-03", cannot_judge: "" },
-    Row {
-        defect: "traceparent-malformed-forwarded",
-        drive: contexts,
-        fails: "TRACE-17 MSG-01 MSG-02 TRACE-04",
-        cannot_judge: "",
-    },
-    Row { defect: "no-response-header", drive: click, fails: "TRACE-18", cannot_judge: "" },
     Row {
         defect: "kafka-send-without-headers",
         drive: click,
@@ -231,7 +212,7 @@ pub(super) fn each_defect_is_exact(rows: &[Row]) {
 #[test]
 fn every_rule_of_trace_and_messaging_is_judged_by_some_good_run() {
     let mut judged = BTreeSet::new();
-    for row in ROWS {
+    for row in ROWS.iter().chain(super::defect_rows_traces::ROWS) {
         let mut shortener = Shortener::good();
         (row.drive)(&mut shortener);
         judged.extend(

@@ -8,4 +8,5 @@ super::family! {
     start_03,
     start_04,
     start_05,
+    start_06,
 }

@@ -153,6 +153,70 @@ impl Shortener {
         }
     }
 
+    /// A turn of the consumer's timer, declared as such: with work or without.
+    pub(crate) fn tick(&mut self, works: bool) {
+        let consumer = self.consumer.clone();
+        self.declaration.services[2].ticks =
+            vec![Tick { span: "expire clicks".into(), kind: Kind::Internal }];
+        let around = self.is("tick-one-endless-trace").then(|| {
+            let trace = TraceId([0x71; 16]);
+            let root = Address { trace, span: SpanId([0x71; 8]) };
+            if self
+                .build
+                .evidence()
+                .requests
+                .iter()
+                .all(|request| !request.bytes.windows(12).any(|bytes| bytes == b"housekeeping"))
+            {
+                self.build
+                    .span(&consumer, Kind::Internal, "housekeeping")
+                    .in_trace(trace)
+                    .with_id(root.span)
+                    .add();
+            }
+            root
+        });
+        if works || self.is("tick-spans-always") {
+            let span = self.build.span(&consumer, Kind::Internal, "expire clicks");
+            let tick = match around {
+                Some(root) => span.child_of(root).add(),
+                None => span.add(),
+            };
+            if works {
+                self.query(&consumer, Some(tick), "DELETE clicks");
+            }
+        }
+    }
+
+    /// A failed request of a system that samples next to nothing and promises to keep errors.
+    pub(crate) fn unsampled_failure(&mut self) {
+        self.declaration.sampling = Some(Sampling { ratio: 0.0, keeps_errors: true });
+        let api = self.api.clone();
+        let kept = !self.is("errors-sampled-away");
+        let root = match kept {
+            true => self.server(&api, "GET", "/{code}", "/abc", 500).add(),
+            false => Address { trace: TraceId([0x51; 16]), span: SpanId([0x51; 8]) },
+        };
+        self.build.stimulus(&api, "click", "GET", "/abc", 500);
+        self.name_trace(root, "00");
+        if kept {
+            let span = self.build.span(&api, Kind::Client, "SELECT links").child_of(root);
+            span.attribute("db.system.name", "postgresql")
+                .attribute("db.query.summary", "SELECT links")
+                .attribute("error.type", "connection_closed")
+                .status(Status::Error)
+                .add();
+        }
+    }
+
+    /// A request in the trace of a caller that samples it, whatever is sampled here.
+    pub(crate) fn sampled_by_caller(&mut self) {
+        self.unknown_code();
+        let stimulus = self.last_stimulus();
+        let sent = stimulus.trace.map(|trace| format!("00-{trace}-00000000000000ff-01")).unwrap_or_default();
+        stimulus.headers.push(("traceparent".into(), sent));
+    }
+
     /// A database call of that service under a parent.
     fn query(&mut self, process: &ProcessId, parent: Option<Address>, name: &str) -> Option<Address> {
         let (operation, table) = name.split_once(' ').unwrap_or((name, ""));
@@ -358,6 +422,11 @@ impl Shortener {
         self.log(&rpc, server);
         let span = self.build.span(&rpc, Kind::Client, "SELECT clicks").child_of(server).shifted(-behind);
         span.attribute("db.system.name", "postgresql").attribute("db.query.summary", "SELECT clicks").add();
+        if self.is("span-per-row") {
+            for _ in 0..100 {
+                self.build.span(&rpc, Kind::Internal, "read row").child_of(server).add();
+            }
+        }
     }
 
     /// Two requests write a row each to an outbox of url-api's; its relay publishes both a minute later.

@@ -2,19 +2,50 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use probity::run::{Request, Running, Scenario, Stack, Stop};
+use probity::backend::Kind;
+use probity::model::Sampling;
+use probity::run::{Connection, Request, Running, Scenario, Stack, Stop};
 
 use super::traffic::{click, clicks_are_rows, detail, link};
 use super::{API, CONSUMER, ENDPOINTS, RPC, drive};
 
 pub(super) fn scenarios() -> Vec<Scenario> {
-    vec![Scenario {
-        name: "contexts_are_continued_or_begun_anew",
-        family: "trace",
-        about: "a valid context goes on to Kafka and the RPC as it came, an invalid one starts a new trace",
-        stack: || Stack::of(&[API, RPC, CONSUMER]).set("CONSUMER_JOIN", "parent"),
-        drive: drive!(contexts),
-    }]
+    vec![
+        Scenario {
+            name: "contexts_are_continued_or_begun_anew",
+            family: "trace",
+            about: "a valid context goes on to Kafka and the RPC as it came, an invalid one starts a new trace",
+            stack: || Stack::of(&[API, RPC, CONSUMER]).set("CONSUMER_JOIN", "parent"),
+            drive: drive!(contexts),
+        },
+        Scenario {
+            name: "errors_are_kept_at_any_ratio",
+            family: "trace",
+            about: "with next to nothing sampled, the trace of a failed request is there",
+            stack: || {
+                Stack::of(&[API])
+                    .set("OTEL_TRACES_SAMPLER", "parentbased_traceidratio")
+                    .set("OTEL_TRACES_SAMPLER_ARG", "0")
+                    .set("TRACES_KEEP_ERRORS", "true")
+                    .set("DATABASE_TIMEOUT_MS", "500")
+                    .declares(|declaration| {
+                        declaration.sampling = Some(Sampling { ratio: 0.0, keeps_errors: true });
+                    })
+            },
+            drive: drive!(kept_errors),
+        },
+        Scenario {
+            name: "expired_clicks_go_in_traces_of_their_own",
+            family: "trace",
+            about: "a timer makes a trace when it finds work, and none when it does not",
+            stack: || {
+                Stack::of(&[API, CONSUMER])
+                    .set("HOUSEKEEPING_INTERVAL_MS", "20")
+                    .set("CLICK_RETENTION_MS", "1")
+            },
+            drive: drive!(expired_clicks),
+        },
+    ]
 }
 
 /// What is put in place of the ids of one request.
@@ -70,6 +101,28 @@ async fn contexts(running: &mut Running) -> Result<(), Stop> {
     for headers in [VALID[0], VALID[4], INVALID[0]] {
         let sent = running.send(ids.put_into(detail(&code), headers)).await;
         running.expect_json(&sent, "clicks", count.into());
+    }
+    Ok(())
+}
+
+/// Only what the caller samples is kept, and what fails.
+async fn kept_errors(running: &mut Running) -> Result<(), Stop> {
+    let code = link(running).await?;
+    let mut ids = Ids::new();
+    running.send(ids.put_into(click("nowhere"), VALID[0])).await;
+    let cut = running.disturb_backend(Kind::Postgres, Connection::Refused).await?;
+    let sent = running.send(click(&code)).await;
+    running.expect_status(&sent, 500);
+    running.heal(cut).await
+}
+
+async fn expired_clicks(running: &mut Running) -> Result<(), Stop> {
+    let code = link(running).await?;
+    for _ in 0..2 {
+        running.send(click(&code)).await;
+        running.group_catches_up("click-events", "analytics").await;
+        let left = "SELECT count(*) FROM clicks";
+        running.effect("expired clicks are gone", "0", Duration::from_secs(5), left).await;
     }
     Ok(())
 }

@@ -97,6 +97,7 @@ fn analytics_consumer() -> ServiceDeclaration {
     let lag = Saturated::ConsumerLag { topic: "click-events".into() };
     service.saturation.push(Saturation { family: LAG.into(), of: lag });
     service.event_id_attribute = Some("shortener.event.id".into());
+    service.ticks = vec![Tick { span: "expire clicks".into(), kind: Kind::Internal }];
     service.families = vec![
         latency("messaging_process_duration_seconds", &CONSUMER_LABELS, None, Some(SLO)),
         counter(

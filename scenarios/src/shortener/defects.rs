@@ -12,6 +12,7 @@ const IDS: &str = "two_thousand_links_add_no_series";
 const CLICK: &str = "a_click_is_one_trace_across_kafka";
 const DETAIL: &str = "a_link_detail_spans_three_services";
 const CONTEXTS: &str = "contexts_are_continued_or_begun_anew";
+const EXPIRED: &str = "expired_clicks_go_in_traces_of_their_own";
 const TARGETS: &str = "every_target_answers_with_metrics";
 const UNKNOWN: &str = "an_unknown_code_is_not_an_error_of_the_server";
 const CUT: &str = "a_cut_database_is_an_error_of_the_server";
@@ -42,6 +43,10 @@ fn trace() -> Vec<Row> {
         "resource-bare" on API, in CLICK, turns ["TRACE-10"] also [] cannot judge []: "a resource with nothing but service.name";
         "health-traced" on API, in CLICK, turns ["TRACE-12"] also ["TRACE-04"] cannot judge []: "traces health checks and scrapes";
         "span-never-ended" on API, in UNKNOWN, turns ["TRACE-16"] also ["LOG-02"] cannot judge []: "never ends its SELECT";
+        "tick-spans-always" on CONSUMER, in EXPIRED, turns ["TRACE-06"] also [] cannot judge []: "a span for every turn of its timer";
+        "tick-one-endless-trace" on CONSUMER, in EXPIRED, turns ["TRACE-06"] also ["TRACE-04"] cannot judge []: "a span around its timer";
+        "errors-sampled-away" on API, in "errors_are_kept_at_any_ratio", turns ["TRACE-13"] also [] cannot judge []: "samples errors away";
+        "span-per-row" on RPC, in "a_batch_of_a_hundred_clicks_is_linked", turns ["TRACE-14"] also [] cannot judge []: "a span for each row";
         "sampler-zero-at-edge" on API, in CONTEXTS, turns ["TRACE-11"] also [] cannot judge []: "samples nothing that begins here";
         "sampler-ignores-parent" on CONSUMER, in CONTEXTS, turns ["TRACE-11"] also ["TRACE-03"] cannot judge []: "samples whatever its parent decided";
         "traceparent-malformed-forwarded" on API, in CONTEXTS, turns ["TRACE-17"] also ["MSG-01" "MSG-02" "TRACE-04"] cannot judge []: "hands on a header that is not valid";
@@ -113,6 +118,7 @@ fn starting() -> Vec<Row> {
         "resolve-once" on API, in "an_empty_endpoint_list_serves_degraded", turns ["START-03"] also [] cannot judge ["TRACE-02"]: "looks up its endpoints once";
         "ready-always" on API, in READINESS, turns ["START-04"] also [] cannot judge []: "ready whatever its database does";
         "liveness-needs-kafka" on CONSUMER, in READINESS, turns ["START-04"] also [] cannot judge []: "dead when Kafka is away";
+        "telemetry-after-listen" on API, in CLICK, turns ["START-06"] also ["METRIC-02" "TRACE-18"] cannot judge []: "the first request sets its telemetry up";
         "exporter-blocks-start" on API, in "a_late_collector_blocks_nothing", turns ["START-05"] also [] cannot judge []: "waits for the collector";
     }
 }

@@ -45,9 +45,9 @@ pub(super) fn scenarios() -> Vec<Scenario> {
         Scenario {
             name: "a_batch_of_a_hundred_clicks_is_linked",
             family: "trace",
-            about: "a batch of records has one link for each",
+            about: "a batch of records has one link for each, and a hundred rows are counted in one span",
             stack: || {
-                let stack = Stack::of(&[API, CONSUMER]).set("CONSUMER_JOIN", "link").started_by_drive();
+                let stack = Stack::of(&[API, RPC, CONSUMER]).set("CONSUMER_JOIN", "link").started_by_drive();
                 stack.declares(|declaration| declaration.topics[0].groups[0].must_batch = true)
             },
             drive: drive!(a_batch),
@@ -121,7 +121,13 @@ async fn a_batch(running: &mut Running) -> Result<(), Stop> {
     // All hundred records wait in the topic: the consumer that starts now reads them in batches.
     running.records_arrive("click-events", 100).await;
     running.start(CONSUMER).await?;
-    clicks_are_rows(running, 100).await
+    running.start(RPC).await?;
+    clicks_are_rows(running, 100).await?;
+    running.ready(RPC, Duration::from_secs(10)).await;
+    running.says(API, ENDPOINTS, Duration::from_secs(5)).await;
+    let sent = running.send(detail(&code)).await;
+    running.expect_json(&sent, "clicks", 100.into());
+    Ok(())
 }
 
 async fn late_consumer(running: &mut Running) -> Result<(), Stop> {

@@ -15,6 +15,7 @@ pub(super) fn begins(case: &Case, span: Span<'_>) -> bool {
     top && !is_ours(case, span) && span.link_ids().next().is_none()
 }
 
-fn is_ours(case: &Case, span: Span<'_>) -> bool {
+/// Whether the harness made the span itself, for a context that it sent.
+pub(super) fn is_ours(case: &Case, span: Span<'_>) -> bool {
     span.process().is_none() && case.service(span) == OURSELVES
 }

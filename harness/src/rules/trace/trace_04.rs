@@ -12,6 +12,7 @@ use crate::rules::text::{count, quoted, shown, span_subject};
 use crate::rules::traffic::{operation_of, stimuli_by_trace, stimulus_subject};
 
 use super::roots::begins;
+use super::trace_06::is_tick;
 
 pub(crate) static RULE: Rule = Rule {
     id: "TRACE-04",
@@ -174,7 +175,7 @@ fn judge_unaddressed(
     tally: &mut Tally,
 ) {
     judgement.judged();
-    if claims.claim(case, root) {
+    if is_tick(case, root) || claims.claim(case, root) {
         return;
     }
     tally.add(span_subject(case, root), "unexpected root", Some(root), || Fault {

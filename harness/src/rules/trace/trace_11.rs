@@ -12,6 +12,8 @@ use crate::rules::tally::{Fault, Tally};
 use crate::rules::text::{quoted, shown, span_subject};
 use crate::rules::traffic::stimulus_subject;
 
+use super::roots::is_ours;
+
 pub(crate) static RULE: Rule = Rule {
     id: "TRACE-11",
     severity: Severity::Error,
@@ -110,8 +112,7 @@ impl<'c> Judge<'c, '_> {
     fn judge_half(&mut self, trace: TraceId, decision: &Decision) {
         let case = self.case;
         let mut named = HashSet::new();
-        let ours = |span: &Span<'_>| span.process().is_none() && case.service(*span) == "probity";
-        for span in case.spans.trace(trace).filter(|span| !ours(span)) {
+        for span in case.spans.trace(trace).filter(|span| !is_ours(case, *span)) {
             let service = case.service(span);
             if !named.insert(service) {
                 continue;
