@@ -59,9 +59,9 @@ pub(crate) fn while_running(service: &Service) -> Check {
     check(move || std::future::ready(if stop.is_requested() { Err("stopping".to_owned()) } else { Ok(()) }))
 }
 
-/// Whether a caller may change how the process works: who knows the admin token; else what to answer.
-pub(crate) fn authorized(headers: &HeaderMap, service: &Service) -> Result<(), Response> {
-    loglevel::authorized(headers, service.common.admin_token.as_deref())
+/// What to answer a caller who may not change how the process works; `None`: it knows the admin token.
+pub(crate) fn refusal(headers: &HeaderMap, service: &Service) -> Option<Response> {
+    loglevel::refusal(headers, service.common.admin_token.as_deref())
 }
 
 impl Admin {

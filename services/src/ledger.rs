@@ -181,7 +181,7 @@ async fn pause_relay(
     headers: HeaderMap,
     Json(wish): Json<RelayWish>,
 ) -> Response {
-    if let Err(refused) = admin::authorized(&headers, &ledger.service) {
+    if let Some(refused) = admin::refusal(&headers, &ledger.service) {
         return refused;
     }
     ledger.relay.pause(wish.paused).await;

@@ -158,19 +158,15 @@ async fn view(
 type Accepted = Result<(), String>;
 
 /// The file as it stands, by Prometheus's own loader; nothing that it names has to exist. `None`: there is no promtool.
-async fn accepted(
-    programs: &Programs,
-    text: &str,
-    workdir: &Workdir,
-) -> Result<Option<Accepted>, String> {
+async fn accepted(programs: &Programs, text: &str, workdir: &Workdir) -> Result<Option<Accepted>, String> {
     std::fs::write(workdir.path().join("given.yml"), text).map_err(|error| error.to_string())?;
     let arguments = ["check", "config", "--syntax-only", "given.yml"];
     match programs.promtool(&arguments, workdir.path(), workdir).await {
         Ok(_) => Ok(Some(Ok(()))),
         Err(PromtoolError::Missing) => Ok(None),
         Err(PromtoolError::Found(text)) => {
-            let said = text.lines().map(str::trim).filter(|line| !line.is_empty());
-            Ok(Some(Err(said.last().unwrap_or("refused").to_string())))
+            let mut said = text.lines().map(str::trim).filter(|line| !line.is_empty());
+            Ok(Some(Err(said.next_back().unwrap_or("refused").to_string())))
         }
         Err(PromtoolError::NotRun(error)) => Err(error.to_string()),
     }

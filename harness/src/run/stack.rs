@@ -26,11 +26,14 @@ pub struct Stack {
     pub(super) declares: Option<fn(&mut Declaration)>,
 }
 
+/// What a changed copy is called, and what is changed.
+type Variant = (&'static str, fn(&str) -> String);
+
 /// A scrape configuration of the system, or a changed copy of it.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct ScrapeFile {
     pub(super) file: &'static str,
-    pub(super) variant: Option<(&'static str, fn(&str) -> String)>,
+    pub(super) variant: Option<Variant>,
 }
 
 /// A backend that the scenario stops, kills, pauses or empties, and therefore wants for itself.

@@ -91,8 +91,11 @@ fn on_broken_targets() -> Vec<Proof> {
     ]
 }
 
+/// What a broken copy of a file changes.
+type Change = fn(&str) -> String;
+
 fn broken_files() -> Stack {
-    let more: [(&str, fn(&str) -> String); 5] = [
+    let more: [(&str, Change); 5] = [
         ("https", |text| text.replace("/metrics", "/metrics\n    scheme: https")),
         ("closed port", |text| text.replace(":9465", ":9999")),
         ("unknown field", |text| text.replace("metrics_path", "metric_path")),

@@ -55,10 +55,10 @@ async fn change(
     headers: HeaderMap,
     wish: Result<Json<Wish>, JsonRejection>,
 ) -> Response {
-    if control.defect != Some(Defect::LoglevelOpen) {
-        if let Err(refused) = authorized(&headers, control.token.as_deref()) {
-            return refused;
-        }
+    if control.defect != Some(Defect::LoglevelOpen)
+        && let Some(refusal) = refusal(&headers, control.token.as_deref())
+    {
+        return refusal;
     }
     let wish = match wish {
         Ok(Json(wish)) => wish,
@@ -88,18 +88,18 @@ impl Control {
     }
 }
 
-/// Takes as long for a token that is nearly right as for any other.
-/// Whether the caller knows the token; else what to answer.
-pub(super) fn authorized(headers: &HeaderMap, token: Option<&str>) -> Result<(), Response> {
+/// What to answer a caller who does not know the token; `None`: it does.
+pub(super) fn refusal(headers: &HeaderMap, token: Option<&str>) -> Option<Response> {
     match token {
-        None => Err(problem(StatusCode::FORBIDDEN, "ADMIN_TOKEN is not set")),
+        None => Some(problem(StatusCode::FORBIDDEN, "ADMIN_TOKEN is not set")),
         Some(token) if !knows(headers, token) => {
-            Err(problem(StatusCode::UNAUTHORIZED, "the admin token is wanted"))
+            Some(problem(StatusCode::UNAUTHORIZED, "the admin token is wanted"))
         }
-        Some(_) => Ok(()),
+        Some(_) => None,
     }
 }
 
+/// Takes as long for a token that is nearly right as for any other.
 fn knows(headers: &HeaderMap, token: &str) -> bool {
     let said = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
     let Some(said) = said.and_then(|value| value.strip_prefix("Bearer ")) else { return false };

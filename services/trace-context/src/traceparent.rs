@@ -45,7 +45,7 @@ impl TraceParent {
 
     /// The flags that this version knows; the others are reserved, and are written as zero.
     pub fn flags(&self) -> u8 {
-        u8::from(self.sampled) * SAMPLED | u8::from(self.random) * RANDOM
+        (u8::from(self.sampled) * SAMPLED) | (u8::from(self.random) * RANDOM)
     }
 }
 

@@ -237,7 +237,7 @@ fn origin(creator: Span<'_>) -> Origin {
     }
     let mut missing = false;
     for span in std::iter::once(creator).chain(creator.ancestors().take(DEPTH_MAX)) {
-        missing |= span.link_ids().count() > span.linked().into_iter().count();
+        missing |= span.link_ids().count() > span.linked().len();
         for linked in span.linked().into_iter().take(LINKS_MAX) {
             match entry_above(linked) {
                 Ok(Some(entry)) => return Origin::Found(entry.trace(), Joined::Link),
