@@ -40,7 +40,7 @@ impl Started {
 
     fn judge(&self) -> Judgement {
         let (evidence, declaration) = (self.build.evidence(), declaration());
-        super::judge(&Case::new(&evidence, Some(&declaration)))
+        crate::rules::testing::judged(&super::RULE, &Case::new(&evidence, Some(&declaration)))
     }
 }
 

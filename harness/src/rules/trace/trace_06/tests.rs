@@ -34,7 +34,7 @@ impl Ticking {
 
     fn judge(&self) -> Judgement {
         let evidence = self.build.evidence();
-        super::judge(&Case::new(&evidence, Some(&self.declaration)))
+        crate::rules::testing::judged(&super::RULE, &Case::new(&evidence, Some(&self.declaration)))
     }
 }
 
@@ -81,7 +81,7 @@ fn only_the_declared_span_of_the_declared_service_is_a_turn() {
     others.build.span(&others.consumer, Kind::Client, TICK).add();
     others.build.span(&others.consumer, Kind::Internal, "expire click").add();
     assert_eq!(others.judge().outcome(), Outcome::NotJudged);
-    let undeclared = super::judge(&Case::new(&others.build.evidence(), None));
+    let undeclared = crate::rules::testing::judged(&super::RULE, &Case::new(&others.build.evidence(), None));
     assert_eq!(undeclared.outcome(), Outcome::NotJudged);
 }
 

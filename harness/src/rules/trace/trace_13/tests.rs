@@ -23,7 +23,7 @@ impl Asked {
 
     fn judge(&self) -> Judgement {
         let evidence = self.build.evidence();
-        super::judge(&Case::new(&evidence, Some(&self.declaration)))
+        crate::rules::testing::judged(&super::RULE, &Case::new(&evidence, Some(&self.declaration)))
     }
 }
 

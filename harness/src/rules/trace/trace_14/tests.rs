@@ -4,7 +4,7 @@ use crate::rules::testing::Shortener;
 
 fn judge(build: &Build) -> Judgement {
     let (evidence, declaration) = (build.evidence(), declaration());
-    super::judge(&Case::new(&evidence, Some(&declaration)))
+    crate::rules::testing::judged(&super::RULE, &Case::new(&evidence, Some(&declaration)))
 }
 
 /// One trace: a request with so many rows read under it.
@@ -89,7 +89,7 @@ fn an_orphan_counts_to_its_trace() {
 #[test]
 fn undeclared_systems_are_warned_only() {
     let evidence = rows(500).evidence();
-    let judgement = super::judge(&Case::new(&evidence, None));
+    let judgement = crate::rules::testing::judged(&super::RULE, &Case::new(&evidence, None));
     assert_eq!((judgement.outcome(), judgement.findings.len()), (Outcome::Pass, 1));
 }
 

@@ -25,7 +25,7 @@ impl Click {
 
     fn judge(&self) -> Judgement {
         let (evidence, declaration) = (self.build.evidence(), declaration());
-        super::judge(&Case::new(&evidence, Some(&declaration)))
+        crate::rules::testing::judged(&super::RULE, &Case::new(&evidence, Some(&declaration)))
     }
 }
 

@@ -22,7 +22,7 @@ fn judge(
     stimulus.answer.as_mut().unwrap().headers = headers.iter().map(pair).collect();
     change(stimulus, &mut declaration);
     let evidence = build.evidence();
-    super::judge(&Case::new(&evidence, Some(&declaration)))
+    crate::rules::testing::judged(&super::RULE, &Case::new(&evidence, Some(&declaration)))
 }
 
 #[test]
