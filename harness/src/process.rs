@@ -27,6 +27,7 @@ use rustix::process::Pid;
 use tokio::sync::watch;
 
 pub use error::{Output, StartError};
+pub(crate) use hidden::start_again_with;
 pub use hidden::{NoHost, serve_hidden_subcommands, use_host};
 pub use log::{Logs, Tail};
 pub use program::{Program, User, find};

@@ -3,6 +3,8 @@
 //! [`Snapshots::expected`] only reads. [`Snapshots::assert`] goes through insta, so that `INSTA_UPDATE` decides what is
 //! written and `cargo insta review` shows it.
 
+use std::cell::Cell;
+use std::fmt;
 use std::fs;
 use std::io::{self, Read};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -37,6 +39,50 @@ pub enum SnapshotError {
         "{path} is of version {version}; this is probity for version {VERSION} (hint: use a newer probity)"
     )]
     Newer { path: PathBuf, version: u32 },
+}
+
+/// How captured trees differ from a snapshot.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Difference {
+    /// In words, and drawn.
+    pub what: String,
+    /// Where the new trees are, and what to do with them.
+    pub review: String,
+}
+
+impl fmt::Display for Difference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}\n  hint: {}", self.what, self.review)
+    }
+}
+
+impl std::error::Error for Difference {}
+
+thread_local! {
+    /// Whether this thread tells a panic in its own words.
+    static IS_QUIET: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Lets a difference be told once: by us, in words. Without it insta draws it on its own account, and the panic that carries it
+/// is printed. Starts this program again if it must, since insta reads its environment once; call it first in `main`. Whoever sets
+/// `INSTA_OUTPUT` gets insta's drawing too.
+pub fn tell_differences_once() {
+    if std::env::var_os("INSTA_OUTPUT").is_none() {
+        crate::process::start_again_with("INSTA_OUTPUT", "none");
+    }
+    let told = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        if !IS_QUIET.get() {
+            told(panic);
+        }
+    }));
+}
+
+fn quietly<T>(work: impl FnOnce() -> T) -> T {
+    IS_QUIET.set(true);
+    let done = work();
+    IS_QUIET.set(false);
+    done
 }
 
 impl Snapshots {
@@ -74,8 +120,9 @@ impl Snapshots {
     ///
     /// # Errors
     /// What differs, in words and drawn, and what to do.
-    pub fn assert(&self, name: &str, outline: &str) -> Result<(), String> {
-        check_name(name).map_err(|error| error.to_string())?;
+    pub fn assert(&self, name: &str, outline: &str) -> Result<(), Difference> {
+        check_name(name)
+            .map_err(|error| Difference { what: error.to_string(), review: "rename the scenario".into() })?;
         let committed = self.expected(name);
         let mut settings = insta::Settings::clone_current();
         settings.set_snapshot_path(&self.directory);
@@ -83,7 +130,8 @@ impl Snapshots {
         settings.set_omit_expression(true);
         let contents = format!("{HEADER}{VERSION}\n{outline}");
         let compare = || settings.bind(|| insta::assert_snapshot!(name, contents));
-        catch_unwind(AssertUnwindSafe(compare)).map_err(|_| self.difference(name, &committed, outline))
+        quietly(|| catch_unwind(AssertUnwindSafe(compare)))
+            .map_err(|_| self.difference(name, &committed, outline))
     }
 
     fn difference(
@@ -91,19 +139,25 @@ impl Snapshots {
         name: &str,
         committed: &Result<Option<String>, SnapshotError>,
         outline: &str,
-    ) -> String {
+    ) -> Difference {
         let path = self.path(name);
-        let path = path.display();
+        let pending = path.with_extension("snap.new");
+        let (path, shown_pending) = (in_workspace(&path), in_workspace(&pending));
         let what = match committed {
             Err(error) => error.to_string(),
             Ok(None) => format!("{path} does not exist yet"),
             Ok(Some(committed)) => format!("{path} differs:\n{}", in_words(committed, outline).trim_end()),
         };
-        let review = match self.path(name).with_extension("snap.new").exists() {
-            true => "if it is meant, accept it with `cargo insta review`",
-            false => "if it is meant, run the test with INSTA_UPDATE=new, then `cargo insta review`",
+        let review = match pending.exists() {
+            true => format!(
+                "{shown_pending} has the new trees: if they are meant, accept them with `cargo insta review`, or run the \
+                 test with INSTA_UPDATE=always and look at `git diff`"
+            ),
+            false => "nothing was written (INSTA_UPDATE, CI): if the change is meant, run the test with INSTA_UPDATE=new \
+                      and then `cargo insta review`, or with INSTA_UPDATE=always and look at `git diff`"
+                .into(),
         };
-        format!("snapshot {what}\n  hint: {review}")
+        Difference { what: format!("snapshot {what}"), review }
     }
 
     /// What must not be left when a change is merged: snapshots that wait for a review, those of none of the scenarios named,
@@ -163,6 +217,12 @@ impl Snapshots {
         files.sort();
         Ok(files)
     }
+}
+
+/// As a person would type it in the workspace.
+fn in_workspace(path: &Path) -> String {
+    let root = crate::workdir::workspace().unwrap_or_default();
+    path.strip_prefix(&root).unwrap_or(path).display().to_string()
 }
 
 fn check_name(name: &str) -> Result<(), SnapshotError> {

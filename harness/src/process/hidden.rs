@@ -6,6 +6,7 @@
 
 use std::env;
 use std::ffi::OsString;
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
@@ -51,6 +52,19 @@ pub fn serve_hidden_subcommands() {
     }
     #[cfg(not(test))]
     use_host(own_binary());
+}
+
+/// Becomes this program again, with its arguments and one more variable. Returns when that cannot be done.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "no child: this process itself, before it has started anything"
+)]
+pub(crate) fn start_again_with(variable: &str, value: &str) {
+    if let Ok(program) = env::current_exe() {
+        let mut again = std::process::Command::new(program);
+        // It returns only with an error, and then all goes on as it would have.
+        _ = again.args(env::args_os().skip(1)).env(variable, value).exec();
+    }
 }
 
 /// Names the binary that serves the hidden subcommands, for a test target without a `main` of its own, which has its

@@ -26,6 +26,7 @@ const TESTS_AT_ONCE: usize = 4;
 /// The main function of a scenario suite. Serves the hidden subcommands first.
 pub fn test_main(systems: impl FnOnce() -> Vec<System>) -> ExitCode {
     crate::process::serve_hidden_subcommands();
+    crate::snapshot::tell_differences_once();
     let mut arguments = Arguments::from_args();
     arguments.test_threads.get_or_insert(TESTS_AT_ONCE);
     let (known, shard) = match known_findings().and_then(|known| Ok((known, shard()?))) {
@@ -192,14 +193,8 @@ impl Suite {
         self.runtime.block_on(async {
             let outcome = self.good(task).await?;
             let report = self.counted(&outcome.report);
-            // Trees of a run that is not whole are no trees to accept.
-            let whole = !matches!(report.verdict, Some(Verdict::Error | Verdict::Incomplete));
-            if let Some(outline) = outcome.outline.as_ref().filter(|_| whole) {
-                // Writes the pending snapshot that `cargo insta review` shows, and says what differs.
-                let snapshots = Snapshots::at(&task.system.snapshots);
-                if let Err(difference) = snapshots.assert(task.scenario.name, outline) {
-                    return Err(self.fail(format!("{difference}\n\n{}", self.shown(&outcome, &report))));
-                }
+            if let Err(difference) = compare(task, &outcome, &report) {
+                return Err(self.fail(difference + &self.shown(&outcome, &report)));
             }
             match report.verdict {
                 Some(Verdict::Pass) => Ok(()),
@@ -275,6 +270,24 @@ impl Suite {
         if let Some(Ok(engine)) = self.engine.get() {
             self.runtime.block_on(engine.end(success));
         }
+    }
+}
+
+/// Writes the pending snapshot that `cargo insta review` shows. Returns what is to be said before the report: nothing of the
+/// difference itself where a finding tells it.
+fn compare(task: Task, outcome: &Outcome, report: &ScenarioReport) -> Result<(), String> {
+    // Trees of a run that is not whole are no trees to accept.
+    let whole = !matches!(report.verdict, Some(Verdict::Error | Verdict::Incomplete));
+    let finding = report.findings.iter().find(|finding| finding.rule == "EXPECT-02");
+    let accepted = finding.is_some_and(|finding| finding.known.is_some());
+    let Some(outline) = outcome.outline.as_ref().filter(|_| whole && !accepted) else { return Ok(()) };
+    let written =
+        "the snapshot was written, and this run judged by what it was: look at `git diff` and run again\n\n";
+    match (Snapshots::at(&task.system.snapshots).assert(task.scenario.name, outline), finding) {
+        (Ok(()), None) => Ok(()),
+        (Ok(()), Some(_)) => Err(written.into()),
+        (Err(difference), Some(_)) => Err(format!("{}\n\n", difference.review)),
+        (Err(difference), None) => Err(format!("{difference}\n\n")),
     }
 }
 

@@ -101,7 +101,7 @@ fn what_is_no_snapshot_of_ours_is_told() {
     assert!(told("huge", &snap("# probity outline 99999999999")).contains("is missing"));
     for name in ["", "../a", "a/b", "a.b", "ä"] {
         assert!(matches!(snapshots.expected(name), Err(SnapshotError::Name(_))), "{name}");
-        assert!(snapshots.assert(name, OUTLINE).unwrap_err().contains("is no name"), "{name}");
+        assert!(snapshots.assert(name, OUTLINE).unwrap_err().what.contains("is no name"), "{name}");
     }
 }
 

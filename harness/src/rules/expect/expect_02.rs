@@ -63,8 +63,8 @@ fn loosened() -> String {
 }
 
 fn fix() -> String {
-    "if the change is meant, run the tests and accept it with `cargo insta review`; otherwise mend the service named first; \
-     probity explain EXPECT-02"
+    "if the change is meant, run the tests and accept it with `cargo insta review` (or run them with INSTA_UPDATE=always and \
+     look at `git diff`); otherwise mend the service named first; probity explain EXPECT-02"
         .into()
 }
 
