@@ -7,6 +7,7 @@ mod arguments;
 mod check;
 mod choice;
 mod defects;
+mod diff;
 mod doctor;
 mod evidence;
 mod exec;
@@ -54,6 +55,7 @@ pub fn main(host: Option<Host>) -> ExitCode {
         Command::Exec(arguments) => exec::run(&arguments),
         Command::Listen(arguments) => listen::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
+        Command::Diff(arguments) => diff::run(&arguments),
         Command::Merge(arguments) => merge::run(&arguments),
         Command::Prove(arguments) => prove::run(&arguments),
         Command::Tree(arguments) => tree::run(&arguments),

@@ -9,6 +9,7 @@ pub mod backend;
 pub mod bundle;
 pub mod cli;
 pub mod collector;
+pub mod diff;
 pub mod exposition;
 mod inert;
 pub mod judge;

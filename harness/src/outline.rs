@@ -43,6 +43,11 @@ pub use parse::ParseError;
 
 use crate::model::{Case, TraceId};
 
+/// A span's or a service's name as outlines show it: what differs from run to run is named, not shown.
+pub(crate) fn shown_name(name: &str) -> String {
+    names::shown(name)
+}
+
 /// Trace trees as captured: every line exact, siblings in the order of their content.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Outline {

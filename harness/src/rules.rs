@@ -45,6 +45,8 @@ pub struct Rule {
     pub judge: fn(&Case) -> Judgement,
 }
 
+pub(crate) use metric::otlp as pushed;
+
 /// Declares the rules of a family: one line a rule, the file and its constant `RULE`.
 macro_rules! family {
     ($($file:ident,)*) => {

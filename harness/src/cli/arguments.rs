@@ -31,6 +31,7 @@ pub(super) enum Command {
     Listen(ListenArguments),
     Check(CheckArguments),
     Merge(MergeArguments),
+    Diff(DiffArguments),
     Prove(ProveArguments),
     Tree(TreeArguments),
     Export(ExportArguments),
@@ -165,6 +166,42 @@ pub(super) struct MergeArguments {
     pub(super) evidence: PathBuf,
     #[command(flatten)]
     pub(super) report: ReportArguments,
+}
+
+/// Say what changed between two saved runs: trees, spans, attributes, series, durations, findings.
+#[derive(Args)]
+pub(super) struct DiffArguments {
+    /// The earlier run: an evidence directory or an OTLP file.
+    pub(super) a: PathBuf,
+    /// The later run.
+    pub(super) b: PathBuf,
+    /// Write the differences as JSON (`docs/json.md`); `-` prints it instead of the text.
+    #[arg(long, value_name = "FILE")]
+    pub(super) json: Option<PathBuf>,
+    /// Write them as Markdown, for the summary of a pull request; `-` prints it instead of the text.
+    #[arg(long, value_name = "FILE")]
+    pub(super) markdown: Option<PathBuf>,
+    /// Fail on these differences; may be repeated.
+    #[arg(long, value_enum, value_name = "WHAT")]
+    pub(super) deny: Vec<DenyDiff>,
+    /// Findings that are accepted for now are not new (`probity explain known`).
+    #[arg(long, value_name = "FILE")]
+    pub(super) known: Option<PathBuf>,
+}
+
+impl DiffArguments {
+    /// Whether standard output belongs to JSON or Markdown.
+    pub(super) fn takes_stdout(&self) -> bool {
+        self.json.iter().chain(&self.markdown).any(|file| super::output::is_stdout(file))
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum DenyDiff {
+    /// Errors and warnings that were not there before and are not known.
+    NewFindings,
+    /// Any change but durations.
+    Changes,
 }
 
 /// Print the trace trees of saved evidence, those of one shape together.

@@ -20,8 +20,11 @@ pub(super) struct Gate {
 
 impl Gate {
     pub(super) fn read(arguments: &ReportArguments) -> Result<Gate, Failure> {
-        let known = arguments.known.as_deref().map(read_known).transpose()?;
-        Ok(Gate { known, deny_warnings: arguments.deny == Some(Deny::Warnings), today: today() })
+        Gate::of(arguments.known.as_deref(), arguments.deny == Some(Deny::Warnings))
+    }
+
+    pub(super) fn of(known: Option<&Path>, deny_warnings: bool) -> Result<Gate, Failure> {
+        Ok(Gate { known: known.map(read_known).transpose()?, deny_warnings, today: today() })
     }
 
     /// A scenario as it counts. Doing it twice does no more.
@@ -71,11 +74,11 @@ impl Gate {
 }
 
 /// The day, in UTC, on which it is decided what has expired.
-pub(crate) fn today() -> Date {
+fn today() -> Date {
     Date::of(unix_nanos(SystemTime::now()))
 }
 
-pub(super) fn read_known(path: &Path) -> Result<KnownFindings, Failure> {
+fn read_known(path: &Path) -> Result<KnownFindings, Failure> {
     let text = std::fs::read(path).map_err(|error| {
         Failure::new(format!("could not read {}: {error}", path.display()))
             .hint("`probity check EVIDENCE --write-known FILE` writes the first one")

@@ -290,6 +290,11 @@ impl<'a> Span<'a> {
         read::attributes(self.bytes())
     }
 
+    /// Its attributes where they lie. Keys that are no text are left out.
+    pub fn attribute_refs(self) -> impl Iterator<Item = (&'a str, ValueRef<'a>)> {
+        read::attribute_refs(self.bytes())
+    }
+
     /// Where its known attributes stand: see [`super::attributes::Attributes`].
     pub(super) fn known_attributes(self) -> &'a [Entry] {
         self.spans.known.get_or_init(|| known::Known::of(self.spans)).entries(self.row)

@@ -2,7 +2,7 @@
 
 mod counted;
 mod names;
-pub(super) mod otlp;
+pub(crate) mod otlp;
 #[cfg(test)]
 pub(super) mod testing;
 mod values;

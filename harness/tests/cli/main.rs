@@ -1,5 +1,6 @@
 //! The binary `probity` from outside: each command, each wrong input, with exit code and message.
 
+mod diff;
 mod evidence;
 mod exec;
 mod inputs;

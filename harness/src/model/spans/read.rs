@@ -112,6 +112,13 @@ pub(super) fn attributes(span: &[u8]) -> Vec<(String, Value)> {
     pairs(span, ATTRIBUTES)
 }
 
+pub(super) fn attribute_refs(span: &[u8]) -> impl Iterator<Item = (&str, ValueRef<'_>)> {
+    fields(span, ATTRIBUTES).filter_map(|pair| {
+        let key = std::str::from_utf8(field(pair, 1)?).ok()?;
+        Some((key, value_ref(field(pair, 2)?)?))
+    })
+}
+
 /// The key-value pairs of a message, in the field of that number.
 pub(super) fn pairs(message: &[u8], number: u32) -> Vec<(String, Value)> {
     let pair = |pair| {

@@ -1,6 +1,6 @@
 //! Metrics as pushed over OTLP: what a program without a scraped port, or without a declaration, says of itself.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
 use opentelemetry_proto::tonic::common::v1::{KeyValue, any_value::Value};
@@ -24,7 +24,7 @@ pub(super) struct Pushed {
 }
 
 /// The labels of a series as Prometheus names them, in order.
-pub(super) type Series = BTreeMap<String, String>;
+pub(crate) type Series = BTreeMap<String, String>;
 
 /// What kind of thing a metric is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,6 +65,16 @@ pub(super) fn metrics(case: &Case) -> impl Iterator<Item = Pushed> {
         let groups = decoded.resource_metrics.into_iter();
         groups.flat_map(|group| pushed(case, request, group)).collect::<Vec<_>>()
     })
+}
+
+/// Service, name and series of every metric that was pushed, over all exports; none of summaries.
+pub(crate) fn families(case: &Case) -> BTreeMap<(String, String), BTreeSet<Series>> {
+    let mut found: BTreeMap<_, BTreeSet<Series>> = BTreeMap::new();
+    for pushed in metrics(case) {
+        let series = pushed.points().into_iter().map(|point| point.series);
+        found.entry((pushed.service, pushed.metric.name)).or_default().extend(series);
+    }
+    found
 }
 
 fn pushed(case: &Case, request: &ExportRequest, group: ResourceMetrics) -> Vec<Pushed> {
