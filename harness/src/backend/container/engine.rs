@@ -165,11 +165,11 @@ impl Engine {
         Ok((!runs).then(|| state.exit_code.unwrap_or_default()))
     }
 
-    /// Copies what the container writes, from this second on, to the files, until it ends.
-    pub(super) async fn copy_output(&self, id: &str, logs: &Logs) -> io::Result<()> {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    /// Copies what the container wrote since the second of `since`, and writes, to the files, until it ends.
+    pub(super) async fn copy_output(&self, id: &str, since: SystemTime, logs: &Logs) -> io::Result<()> {
+        let second = since.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
         let options = LogsOptionsBuilder::new().follow(true).stdout(true).stderr(true);
-        let options = options.since(i32::try_from(now).unwrap_or(i32::MAX)).build();
+        let options = options.since(i32::try_from(second).unwrap_or(i32::MAX)).build();
         let append = |path: &Path| std::fs::OpenOptions::new().append(true).open(path);
         let (mut stdout, mut stderr) = (append(&logs.stdout)?, append(&logs.stderr)?);
         let mut output = self.docker.logs(id, Some(options));

@@ -17,6 +17,8 @@ use crate::{
 
 /// How many lines of its log an error shows.
 const TAIL_LINES: usize = 10;
+/// How long the engine may take to hand over what a container wrote before it ended.
+const LAST_WORDS_LIMIT: Duration = Duration::from_secs(5);
 
 /// What differs between backends in containers.
 pub(crate) trait Recipe {
@@ -95,8 +97,9 @@ impl<R: Recipe> Hosted<R> {
         let logs = Logs::create(&workdir.path().join("logs"), R::NAME);
         let logs = logs.map_err(|error| failed(format!("its log files cannot be made: {error}"), None))?;
         let plan = self.recipe.plan();
+        let since = SystemTime::now();
         let container = self.started(&plan).await.map_err(refused)?;
-        container.copy_output(&logs);
+        container.copy_output(since, &logs);
         let addresses = match container.addresses(plan.ports).await {
             Ok(addresses) => addresses,
             Err(error) => {
@@ -158,14 +161,7 @@ impl<R: Recipe> Hosted<R> {
 /// The error of a container that has ended before it was ready.
 async fn early(container: &Container, logs: &Logs, name: &str) -> Option<StartError> {
     let code = container.ended().await.ok()??;
-    // Its last words are on their way to us.
-    let written = async || {
-        Ok::<_, std::convert::Infallible>(match logs.tail(1) {
-            tail if tail.stdout.is_empty() && tail.stderr.is_empty() => Probe::NotYet("nothing".to_owned()),
-            _ => Probe::Ready(()),
-        })
-    };
-    _ = until("what it wrote", Duration::from_secs(1), written).await;
+    container.output_copied(LAST_WORDS_LIMIT).await;
     let status = Status::Code(i32::try_from(code).unwrap_or(i32::MAX));
     let exit = Exit { status, forced: false, at: SystemTime::now() };
     Some(StartError::Exited { name: name.to_owned(), exit, output: output(logs) })

@@ -3,8 +3,11 @@
 use std::{
     mem::ManuallyDrop,
     net::{Ipv4Addr, SocketAddr},
-    sync::atomic::{AtomicBool, Ordering},
-    time::Duration,
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, SystemTime},
 };
 
 use testcontainers::{
@@ -13,7 +16,7 @@ use testcontainers::{
     core::{IntoContainerPort as _, client::ClientError, error::TestcontainersError},
     runners::AsyncRunner as _,
 };
-use tokio::runtime::Handle;
+use tokio::{runtime::Handle, task::JoinHandle};
 
 use super::{Engine, EngineError, Plan, engine, image, labels};
 use crate::{process::Logs, workdir::RunId};
@@ -26,6 +29,8 @@ pub(crate) struct Container {
     handle: ManuallyDrop<ContainerAsync<GenericImage>>,
     paused: AtomicBool,
     removed: AtomicBool,
+    /// Of its output, since its last start.
+    copying: Mutex<Option<JoinHandle<()>>>,
 }
 
 impl Container {
@@ -66,6 +71,7 @@ impl Container {
             handle: ManuallyDrop::new(handle),
             paused: AtomicBool::new(false),
             removed: AtomicBool::new(false),
+            copying: Mutex::default(),
         })
     }
 
@@ -94,13 +100,23 @@ impl Container {
         Ok(addresses)
     }
 
-    /// Copies its output to the files from now on, until it ends.
-    pub(super) fn copy_output(&self, logs: &Logs) {
+    /// Copies its output since then to the files, until it ends. The time is one before its start, or what it says
+    /// first is lost.
+    pub(super) fn copy_output(&self, since: SystemTime, logs: &Logs) {
         let (engine, id, logs) = (self.engine.clone(), self.handle.id().to_owned(), logs.clone());
-        tokio::spawn(async move {
+        let copying = tokio::spawn(async move {
             // A disk that is full costs us the log, not the container.
-            _ = engine.copy_output(&id, &logs).await;
+            _ = engine.copy_output(&id, since, &logs).await;
         });
+        *self.copying.lock().unwrap_or_else(PoisonError::into_inner) = Some(copying);
+    }
+
+    /// Waits, once it has ended, until its last words are in the files; for so long.
+    pub(super) async fn output_copied(&self, limit: Duration) {
+        let copying = self.copying.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(copying) = copying {
+            _ = tokio::time::timeout(limit, copying).await;
+        }
     }
 
     /// Its exit code, when it does not run (any more).

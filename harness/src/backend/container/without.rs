@@ -1,6 +1,9 @@
 //! A build without containers: there is no engine, which is said at once, and therefore nothing that could run on one.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{
+    net::SocketAddr,
+    time::{Duration, SystemTime},
+};
 
 use super::{EngineError, Plan, labels::Labelled};
 use crate::{process::Logs, workdir::RunId};
@@ -57,7 +60,11 @@ impl Container {
         match *self {}
     }
 
-    pub(super) fn copy_output(&self, _logs: &Logs) {
+    pub(super) fn copy_output(&self, _since: SystemTime, _logs: &Logs) {
+        match *self {}
+    }
+
+    pub(super) async fn output_copied(&self, _limit: Duration) {
         match *self {}
     }
 
