@@ -1,4 +1,4 @@
-//! Builds the reference services and says where their binaries are. `cargo run -p scenarios` alone builds no other package's.
+//! Builds the reference services and says where their binaries are: `cargo run` builds the binary that it runs, and no other.
 
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader};
@@ -11,10 +11,10 @@ pub(crate) fn services() -> Result<HashMap<String, PathBuf>, String> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml");
     let mut command = std::process::Command::new(cargo);
+    // Of the whole workspace: for one package alone, cargo would choose other features and build the dependencies again.
     command.args([
         "build",
-        "-p",
-        "services",
+        "--workspace",
         "--bins",
         "--message-format=json-render-diagnostics",
         "--manifest-path",
