@@ -58,7 +58,9 @@ impl Telemetry {
 
         let traces = pipeline::provider(resource.clone(), exporters.spans()?, common, environment)?;
         let mut metrics = SdkMeterProvider::builder().with_resource(resource.clone());
-        if let Some(exporter) = exporters.metrics()? {
+        let metric_exporter = exporters.metrics()?;
+        let pushes_metrics = metric_exporter.is_some();
+        if let Some(exporter) = metric_exporter {
             metrics = metrics.with_periodic_exporter(exporter);
         }
         let mut logs = SdkLoggerProvider::builder().with_resource(resource);
@@ -72,10 +74,16 @@ impl Telemetry {
             .with_version(env!("CARGO_PKG_VERSION"))
             .with_schema_url(SCHEMA_URL)
             .build();
+        let meter = match pushes_metrics {
+            true => metrics.meter_with_scope(scope.clone()),
+            // Scraped only. The SDK calls each observed instrument without a reader an error; the global provider, which nobody
+            // sets here, takes them and does nothing.
+            false => opentelemetry::global::meter_with_scope(scope.clone()),
+        };
         Ok(Self {
-            tracer: traces.tracer_with_scope(scope.clone()),
+            tracer: traces.tracer_with_scope(scope),
             propagator: propagator(),
-            meter: metrics.meter_with_scope(scope),
+            meter,
             traces,
             metrics,
             logs,

@@ -250,10 +250,10 @@ fn credentials() -> Result<(), String> {
 
 /// A person opens: the service itself, Prometheus, Grafana, Jaeger's page.
 const OPENED: [(&str, &str); 4] = [
-    ("url-api", "127.0.0.1:8080:8080"),
-    ("prometheus", "127.0.0.1:9090:9090"),
-    ("grafana", "127.0.0.1:3000:3000"),
-    ("jaeger", "127.0.0.1:16686:16686"),
+    ("url-api", "127.0.0.1:${URL_API_PORT:-8080}:8080"),
+    ("prometheus", "127.0.0.1:${PROMETHEUS_PORT:-9090}:9090"),
+    ("grafana", "127.0.0.1:${GRAFANA_PORT:-3000}:3000"),
+    ("jaeger", "127.0.0.1:${JAEGER_PORT:-16686}:16686"),
 ];
 
 fn published() -> Result<(), String> {
