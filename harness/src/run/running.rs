@@ -100,6 +100,9 @@ impl Running {
     /// Sends requests, at most `at_once` under way at any time, and records them in the order given.
     pub async fn send_all(&mut self, requests: Vec<Request>, at_once: usize) -> Vec<Sent> {
         let first = self.evidence.stimuli.len() as u32 + 1;
+        for request in &requests {
+            self.port_known(request.service, request.role).await;
+        }
         let client = &self.client;
         let bases: Vec<_> = requests.iter().map(|request| self.base(request)).collect();
         let under_way = requests.iter().zip(bases).map(|(request, base)| async move {

@@ -100,7 +100,7 @@ impl Running {
         addresses: &Addresses,
     ) {
         let (stdout, addresses) = (process.logs().stdout.clone(), addresses.clone());
-        let declared = self.system.declaration.service(service).map_or(1, |known| known.ports.len());
+        let declared = self.declared_ports(service);
         let probed = self.captures.probed.clone();
         let (process, service) = (id.clone(), service.to_string());
         let advertised = self.share.advertised(&service);
@@ -124,6 +124,36 @@ impl Running {
                 between_looks().await;
             }
         }));
+    }
+
+    fn declared_ports(&self, service: &str) -> usize {
+        self.system.declaration.service(service).map_or(1, |known| known.ports.len())
+    }
+
+    /// Waits until we know all its declared ports: it may be ready before we have read where the last one is.
+    async fn all_ports(&self, number: usize) {
+        let instance = &self.instances[number];
+        let declared = self.declared_ports(instance.service);
+        let name = format!("every port of {}", instance.id);
+        let waited = until(&name, LISTEN_LIMIT, async || -> Result<_, Never> {
+            let known = instance.addresses.all().len();
+            let over = known >= declared || instance.process.exit().is_some();
+            Ok(if over { Look::Ready(()) } else { Look::NotYet(format!("{known} of {declared}")) })
+        });
+        // One that never opens fails whatever needs it, by name.
+        _ = waited.await;
+    }
+
+    /// Waits until we know where the newest instance of a service has its port of that role, if it lives and should have one.
+    pub(super) async fn port_known(&self, service: &str, role: &str) {
+        let newest = self.instances.iter().rfind(|instance| instance.service == service);
+        let Some(instance) = newest.filter(|instance| instance.insisted.is_none()) else { return };
+        let name = format!("port {role} of {}", instance.id);
+        let waited = until(&name, LISTEN_LIMIT, async || -> Result<_, Never> {
+            let over = instance.addresses.get(role).is_some() || instance.process.exit().is_some();
+            Ok(if over { Look::Ready(()) } else { Look::NotYet("not in its log".into()) })
+        });
+        _ = waited.await;
     }
 
     /// Waits until an instance has said where its admin port is, has exited, or has had its time.
@@ -169,6 +199,7 @@ impl Running {
         let id = self.instances[number].id.clone();
         if ready {
             self.process_mut(&id).ready.get_or_insert(now());
+            self.all_ports(number).await;
         }
         self.note_exit(number);
         ready
