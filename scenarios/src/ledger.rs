@@ -5,7 +5,7 @@ mod defects;
 mod delivery;
 mod linkage;
 mod money;
-mod traffic;
+pub mod traffic;
 
 use std::path::Path;
 
@@ -13,15 +13,15 @@ use probity::run::{Listening, Scenario, ServiceProgram, Stack, System, Wiring};
 
 use crate::Programs;
 
-pub(crate) const GATEWAY: &str = "gateway";
-pub(crate) const ORCHESTRATOR: &str = "orchestrator";
-pub(crate) const ACCOUNTS: &str = "accounts";
-pub(crate) const LEDGER: &str = "ledger";
-pub(crate) const READ_MODEL: &str = "read-model";
-pub(crate) const ALL: [&str; 5] = [GATEWAY, ORCHESTRATOR, ACCOUNTS, LEDGER, READ_MODEL];
+pub const GATEWAY: &str = "gateway";
+pub const ORCHESTRATOR: &str = "orchestrator";
+pub const ACCOUNTS: &str = "accounts";
+pub const LEDGER: &str = "ledger";
+pub const READ_MODEL: &str = "read-model";
+pub const ALL: [&str; 5] = [GATEWAY, ORCHESTRATOR, ACCOUNTS, LEDGER, READ_MODEL];
 
-pub(crate) const TOPIC: &str = "ledger.entry.v1";
-pub(crate) const DEAD_LETTERS: &str = "ledger.entry.v1.dlt";
+pub const TOPIC: &str = "ledger.entry.v1";
+pub const DEAD_LETTERS: &str = "ledger.entry.v1.dlt";
 pub(crate) const GROUP: &str = "read-model";
 
 /// What the admin ports of the ledger's services want to know before they change anything.
@@ -66,7 +66,7 @@ fn scenarios() -> Vec<Scenario> {
 }
 
 /// All five, and none is away.
-pub(crate) fn whole() -> Stack {
+pub fn whole() -> Stack {
     Stack::of(&ALL)
 }
 

@@ -83,13 +83,14 @@ async fn serve(service: Service) -> Result<(), Fatal> {
     let client = |target| HttpClient::new(&service, target, settings.deadline, &duration);
     let gateway =
         Gateway { orchestrator: client(settings.orchestrator), read_model: client(settings.read_model) };
+    // Before the admin port: who is told that this process is ready can call it.
+    let listener = service::listen("main", settings.listen_address).await?;
     let admin = Admin {
         exposition: metrics.exposition(),
         live: admin::always(),
         ready: admin::while_running(&service),
     };
     admin.start(&service).await?;
-    let listener = service::listen("main", settings.listen_address).await?;
     server.serve(listener, router(Arc::new(gateway))).await
 }
 

@@ -130,6 +130,8 @@ async fn serve(service: Service) -> Result<(), Fatal> {
     let database = Arc::new(Database::new(&service, &settings.database, &SCHEMA, &mut metrics));
     let relay = Relay::new(&service, &settings, Arc::clone(&database), &mut metrics)?;
     let ledger = Arc::new(Ledger { service: service.clone(), database, relay });
+    // Before the admin port: who is told that this process is ready can call it.
+    let listener = service::listen("main", settings.listen_address).await?;
     let admin = Admin {
         exposition: metrics.exposition(),
         live: admin::always(),
@@ -137,7 +139,6 @@ async fn serve(service: Service) -> Result<(), Fatal> {
     };
     let operations = Router::new().route("/relay", put(pause_relay)).with_state(Arc::clone(&ledger));
     admin.start_with(&service, operations).await?;
-    let listener = service::listen("main", settings.listen_address).await?;
     let relaying = tokio::spawn({
         let ledger = Arc::clone(&ledger);
         async move {

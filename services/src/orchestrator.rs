@@ -97,13 +97,14 @@ async fn serve(service: Service) -> Result<(), Fatal> {
         accounts: AccountsClient::new(&service, &settings, &mut metrics),
         ledger: HttpClient::new(&service, settings.ledger, settings.http_deadline, &duration),
     });
+    // Before the admin port: who is told that this process is ready can call it.
+    let listener = service::listen("main", settings.listen_address).await?;
     let admin = Admin {
         exposition: metrics.exposition(),
         live: admin::always(),
         ready: readiness(&service, Arc::clone(&orchestrator)),
     };
     admin.start(&service).await?;
-    let listener = service::listen("main", settings.listen_address).await?;
     let migration = tokio::spawn({
         let orchestrator = Arc::clone(&orchestrator);
         async move { orchestrator.database.migrate().await }

@@ -92,13 +92,14 @@ async fn serve(service: Service) -> Result<(), Fatal> {
     let database = Arc::new(Database::new(&service, &settings.database, &SCHEMA, &mut metrics));
     let source = Source::new(&service, &settings.kafka)?;
     let work = Work::new(&service, &settings, Arc::clone(&database), source.clone(), &mut metrics)?;
+    // Before the admin port: who is told that this process is ready can call it.
+    let listener = service::listen("main", settings.listen_address).await?;
     let admin = Admin {
         exposition: metrics.exposition(),
         live: admin::always(),
         ready: readiness(&service, Arc::clone(&database), source.check()),
     };
     admin.start(&service).await?;
-    let listener = service::listen("main", settings.listen_address).await?;
     let consuming = async {
         tokio::select! {
             () = consume(&service, &database, &source, &work) => {}

@@ -108,6 +108,8 @@ async fn serve(service: Service) -> Result<(), Fatal> {
     }
     let (api, server) = assemble(&service, &settings)?;
     let api = Arc::new(api);
+    // Before the admin port: who is told that this process is ready can call it.
+    let listener = service::listen("main", settings.listen_address).await?;
     let admin = Admin {
         exposition: api.exposition.clone(),
         live: admin::always(),
@@ -117,7 +119,6 @@ async fn serve(service: Service) -> Result<(), Fatal> {
         },
     };
     admin.start(&service).await?;
-    let listener = service::listen("main", settings.listen_address).await?;
     let migration = tokio::spawn({
         let api = Arc::clone(&api);
         async move { api.database.migrate().await }
