@@ -4,22 +4,23 @@
 use std::fmt::Write;
 
 use super::Diff;
-use super::sections::{Section, compared, sections};
+use super::sections::{Section, compared, overview, sections};
 use crate::report::text::{harmless, thousands};
 
 pub(super) fn render(diff: &Diff) -> String {
     let sections = sections(diff);
     let changed = if diff.has_changes() { "what changed" } else { "no changes" };
     let mut text = format!("## Probity: {changed}\n\n");
-    _ = writeln!(
-        text,
-        "{} → {}: {}, verdict {} → {}\n",
-        escaped(&harmless(&diff.a.path, false)),
-        escaped(&harmless(&diff.b.path, false)),
-        compared(diff),
-        diff.a.verdict.word(),
-        diff.b.verdict.word()
-    );
+    for (word, side) in [("From", &diff.a), ("to", &diff.b)] {
+        let [verdict, much] = overview(side);
+        let end = if word == "to" { "." } else { "" };
+        _ = writeln!(text, "{word} {} (**{verdict}**, {much}){end}", escaped(&harmless(&side.path, false)));
+    }
+    let compared = compared(diff);
+    if !compared.is_empty() {
+        _ = writeln!(text, "{compared}.");
+    }
+    text.push('\n');
     sections.iter().for_each(|section| one(&mut text, section));
     text
 }

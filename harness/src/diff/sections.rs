@@ -1,7 +1,7 @@
 //! What there is to tell of a diff, in the order in which one acts on it: the same for a terminal and for Markdown.
 
 use super::durations::{Slower, Spread};
-use super::{AttributeChange, Diff, FindingChange, In, SeriesChange, SpanChange};
+use super::{AttributeChange, Diff, FindingChange, In, Overview, SeriesChange, SpanChange};
 use crate::report::text::{count, harmless, shortened, thousands};
 
 /// Items of a section that are told one by one, and drawings that are shown.
@@ -9,6 +9,8 @@ const ITEMS_MAX: usize = 20;
 const DRAWINGS_MAX: usize = 3;
 /// Characters of one text; a hostile span name may have megabytes.
 const TEXT_MAX: usize = 400;
+/// Attributes of one operation lie together: so far back one looks for what is told alike.
+const GROUPS_MAX: usize = 8;
 
 /// One kind of change.
 pub(super) struct Section {
@@ -46,13 +48,22 @@ fn one_line(text: &str) -> String {
     shortened(&harmless(text, false), TEXT_MAX)
 }
 
-/// What was compared, in one line.
+/// What was compared, in one line; nothing where there is nothing but the one to compare.
 pub(super) fn compared(diff: &Diff) -> String {
-    let scenarios = match diff.scenarios.compared {
-        1 if diff.a.scenarios == 1 => String::new(),
-        compared => format!("{}, ", count(compared as u64, "scenario")),
+    match diff.scenarios.compared {
+        1 if !has_several(diff) => String::new(),
+        compared => format!("{} compared", count(compared as u64, "scenario")),
+    }
+}
+
+/// What one side was: its verdict, and how much there is of it.
+pub(super) fn overview(side: &Overview) -> [String; 2] {
+    let spans = count(side.spans, "span");
+    let much = match side.scenarios {
+        1 => spans,
+        scenarios => format!("{}, {spans}", count(scenarios as u64, "scenario")),
     };
-    format!("{scenarios}{} and {}", count(diff.a.spans, "span"), thousands(diff.b.spans))
+    [side.verdict.word().into(), much]
 }
 
 /// Every section that has something to tell.
@@ -83,9 +94,21 @@ fn scenarios(diff: &Diff) -> Option<Section> {
         .iter()
         .map(|change| Item::new("~", format!("{}: {}, was {}", name(&change.scenario), change.b, change.a)))
         .collect();
-    items.extend(scenarios.only_a.iter().map(|name| Item::new("-", format!("{name}: not judged any more"))));
-    items.extend(scenarios.only_b.iter().map(|name| Item::new("+", format!("{name}: not judged before"))));
+    items.extend(alone("-", &scenarios.only_a, "not judged any more"));
+    items.extend(alone("+", &scenarios.only_b, "not judged before"));
     section("scenarios", String::new(), items)
+}
+
+/// Scenarios of one run: each by its name while they are few.
+fn alone(sign: &'static str, names: &[String], what: &str) -> Vec<Item> {
+    match names {
+        [first, second, third, _, ..] => {
+            let all = names.len() as u64;
+            let some = format!("{first}, {second}, {third} and {} more", thousands(all - 3));
+            vec![Item::new(sign, format!("{} {what}: {some}", count(all, "scenario")))]
+        }
+        few => few.iter().map(|name| Item::new(sign, format!("{name}: {what}"))).collect(),
+    }
 }
 
 fn findings(diff: &Diff) -> Option<Section> {
@@ -164,48 +187,80 @@ fn spans(diff: &Diff) -> Option<Section> {
 }
 
 fn attributes(diff: &Diff) -> Option<Section> {
-    let item = |change: &AttributeChange| {
-        let sign = match change.change {
-            "came" => "+",
-            "went" => "-",
-            _ => "~",
-        };
-        let subject = match change.kind {
-            Some(kind) => operation(&change.service, kind, &change.name),
-            None => format!("the resource of {}", change.service),
-        };
-        let said = match (&change.types, change.kind) {
-            (Some([was, is]), _) => format!(" is {is}, was {was}"),
-            (None, None) => String::new(),
-            (None, Some(_)) if change.with == change.of => format!(", on all {}", thousands(change.of)),
-            (None, Some(_)) => format!(", on {} of {}", thousands(change.with), thousands(change.of)),
-        };
-        Item::new(sign, format!("{} of {subject}{said}", change.key))
+    let alike = |a: &AttributeChange, b: &AttributeChange| {
+        let key = |change: &AttributeChange| (change.change, change.kind, change.with, change.of);
+        key(a) == key(b) && a.service == b.service && a.name == b.name && a.types == b.types
     };
-    section("attributes", String::new(), diff.attributes.iter().map(item).collect())
+    // In order of the subjects; what is the same of several attributes is told once.
+    let mut groups: Vec<Vec<&AttributeChange>> = Vec::new();
+    for change in &diff.attributes {
+        match groups.iter_mut().rev().take(GROUPS_MAX).find(|group| alike(group[0], change)) {
+            Some(group) => group.push(change),
+            None => groups.push(vec![change]),
+        }
+    }
+    section("attributes", String::new(), groups.iter().map(|group| attribute_item(group)).collect())
+}
+
+fn attribute_item(group: &[&AttributeChange]) -> Item {
+    let first = group[0];
+    let sign = match first.change {
+        "came" => "+",
+        "went" => "-",
+        _ => "~",
+    };
+    let subject = match first.kind {
+        Some(kind) => operation(&first.service, kind, &first.name),
+        None => format!("resource of {}", first.service),
+    };
+    let keys: Vec<&str> = group.iter().map(|change| change.key.as_str()).collect();
+    let types = first.types.as_ref().map_or_else(String::new, |[was, is]| format!(" now {is}, was {was}"));
+    let spans = match (first.kind, first.with == first.of) {
+        (None, _) => String::new(),
+        (Some(_), true) if first.of == 1 => "on its only span".into(),
+        (Some(_), true) => format!("on all {} spans", thousands(first.of)),
+        (Some(_), false) => format!("on {} of {} spans", thousands(first.with), thousands(first.of)),
+    };
+    Item::new(sign, format!("{subject}: {}{types}", keys.join(", "))).with(spans)
 }
 
 fn series(diff: &Diff) -> Option<Section> {
-    let item = |change: &SeriesChange| {
-        let SeriesChange { service, family, a, b, .. } = change;
-        let (sign, text) = match change.change {
-            "came" => ("+", format!("{service}, {family}: {} series", thousands(*b))),
-            "went" => ("-", format!("{service}, {family}: had {} series", thousands(*a))),
-            "labels" => {
-                let came = change.labels_came.iter().map(|label| format!("label {label} came"));
-                let went = change.labels_went.iter().map(|label| format!("label {label} went"));
-                let said: Vec<_> = came.chain(went).collect();
-                ("~", format!("{service}, {family}: {}", said.join(", ")))
-            }
-            "growth" => (
-                "~",
-                format!("{service}, {family}: grew by {} series, by {} before", thousands(*b), thousands(*a)),
-            ),
-            _ => ("~", format!("{service}, {family}: {} series, {} before", thousands(*b), thousands(*a))),
-        };
-        Item::new(sign, text).with(in_scenarios(diff, &change.scenarios))
+    let of_one = |a: &SeriesChange, b: &SeriesChange| {
+        (&a.service, &a.family, a.pushed) == (&b.service, &b.family, b.pushed)
     };
-    section("series", String::new(), diff.series.iter().map(item).collect())
+    let groups = diff.series.chunk_by(of_one);
+    section("series", String::new(), groups.map(|group| series_item(diff, group)).collect())
+}
+
+/// All that changed of one family.
+fn series_item(diff: &Diff, group: &[SeriesChange]) -> Item {
+    let first = &group[0];
+    let sign = match first.change {
+        "came" => "+",
+        "went" => "-",
+        _ => "~",
+    };
+    let said: Vec<String> = group.iter().map(series_words).collect();
+    let what = if first.pushed { "metric" } else { "family" };
+    let widest = group.iter().max_by_key(|change| change.scenarios.count).unwrap_or(first);
+    Item::new(sign, format!("{}, {what} {}: {}", first.service, first.family, said.join("; ")))
+        .with(in_scenarios(diff, &widest.scenarios))
+}
+
+fn series_words(change: &SeriesChange) -> String {
+    let [a, b] = [change.a, change.b].map(thousands);
+    match (change.change, &change.types) {
+        ("came", _) => format!("{b} series"),
+        ("went", _) => format!("had {a} series"),
+        ("type", Some([was, is])) => format!("is a {is}, was a {was}"),
+        ("labels", _) => {
+            let came = change.labels_came.iter().map(|label| format!("label {label} came"));
+            let went = change.labels_went.iter().map(|label| format!("label {label} went"));
+            came.chain(went).collect::<Vec<_>>().join(", ")
+        }
+        ("growth", _) => format!("grew by {b} series, by {a} before"),
+        _ => format!("{b} series, {a} before"),
+    }
 }
 
 fn durations(diff: &Diff) -> Option<Section> {

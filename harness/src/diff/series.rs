@@ -1,5 +1,5 @@
-//! Series: the metric families of each service, scraped or pushed, with their labels, how many series they have, and by how many
-//! they grew from before the traffic to its end.
+//! Series: the metric families of each service, scraped or pushed, with their types, their labels, how many series they have, and
+//! by how many they grew from before the traffic to its end.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -23,11 +23,16 @@ const SERIES_MIN: u64 = 3;
 pub struct SeriesChange {
     pub service: String,
     pub family: String,
-    /// `came`, `went`, `labels`, `series` or `growth`.
+    /// Whether it was pushed over OTLP, not scraped.
+    pub pushed: bool,
+    /// `came`, `went`, `type`, `labels`, `series` or `growth`.
     pub change: &'static str,
     /// Series at the end, in the scenario where they differ most; for `growth` by how many they grew.
     pub a: u64,
     pub b: u64,
+    /// For `type`: what it was and is (`counter`, `histogram`, …).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub types: Option<[String; 2]>,
     /// For `labels`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub labels_came: Vec<String>,
@@ -38,15 +43,19 @@ pub struct SeriesChange {
 
 #[derive(Default)]
 pub(super) struct Families {
-    seen: BTreeMap<(String, String), [Seen; 2]>,
-    /// By service, family and whether growth is meant: the scenario where they differ most.
-    apart: BTreeMap<(String, String, bool), ([u64; 2], In)>,
+    seen: BTreeMap<Name, [Seen; 2]>,
+    /// By family and whether growth is meant: the scenario where they differ most.
+    apart: BTreeMap<(Name, bool), ([u64; 2], In)>,
 }
+
+/// Service, family, and whether it was pushed.
+type Name = (String, String, bool);
 
 /// What one run has of a family.
 #[derive(Default)]
 struct Seen {
     scenarios: In,
+    types: BTreeSet<&'static str>,
     labels: BTreeSet<String>,
     most: u64,
 }
@@ -54,6 +63,7 @@ struct Seen {
 /// What a scenario has of a family.
 #[derive(Default)]
 struct OfCase {
+    types: BTreeSet<&'static str>,
     labels: BTreeSet<String>,
     series: u64,
     /// `None`: nothing was scraped before.
@@ -79,23 +89,18 @@ impl Families {
                 }
                 let seen = &mut self.seen.entry(name).or_default()[side];
                 seen.scenarios.add(scenario);
+                seen.types.extend(of_case.types);
                 seen.labels.extend(of_case.labels);
                 seen.most = seen.most.max(of_case.series);
             }
         }
     }
 
-    fn note(
-        &mut self,
-        (service, family): &(String, String),
-        growth: bool,
-        numbers: [u64; 2],
-        scenario: &str,
-    ) {
+    fn note(&mut self, name: &Name, growth: bool, numbers: [u64; 2], scenario: &str) {
         if !are_apart(numbers) {
             return;
         }
-        let key = (service.clone(), family.clone(), growth);
+        let key = (name.clone(), growth);
         let (most, scenarios) = self.apart.entry(key).or_insert_with(|| (numbers, In::default()));
         if numbers[A].abs_diff(numbers[B]) > most[A].abs_diff(most[B]) {
             *most = numbers;
@@ -104,43 +109,57 @@ impl Families {
     }
 
     pub(super) fn changes(self) -> Vec<SeriesChange> {
-        let mut changes = Vec::new();
-        for ((service, family), [a, b]) in self.seen {
-            let empty = SeriesChange {
-                service: service.clone(),
-                family: family.clone(),
-                change: "labels",
-                a: a.most,
-                b: b.most,
-                labels_came: Vec::new(),
-                labels_went: Vec::new(),
-                scenarios: In::default(),
-            };
-            match (a.scenarios.count, b.scenarios.count) {
-                (0, _) => changes.push(SeriesChange { change: "came", scenarios: b.scenarios, ..empty }),
-                (_, 0) => changes.push(SeriesChange { change: "went", scenarios: a.scenarios, ..empty }),
-                _ => {
-                    let labels_came: Vec<_> = b.labels.difference(&a.labels).cloned().collect();
-                    let labels_went: Vec<_> = a.labels.difference(&b.labels).cloned().collect();
-                    if !labels_came.is_empty() || !labels_went.is_empty() {
-                        changes.push(SeriesChange {
-                            labels_came,
-                            labels_went,
-                            scenarios: b.scenarios,
-                            ..empty
-                        });
-                    }
-                }
-            }
-        }
-        for ((service, family, growth), ([a, b], scenarios)) in self.apart {
+        let mut changes: Vec<_> =
+            self.seen.into_iter().flat_map(|(name, seen)| of_family(name, seen)).collect();
+        changes.extend(self.apart.into_iter().map(|((name, growth), (numbers, scenarios))| {
             let change = if growth { "growth" } else { "series" };
-            let (labels_came, labels_went) = (Vec::new(), Vec::new());
-            changes.push(SeriesChange { service, family, change, a, b, labels_came, labels_went, scenarios });
-        }
-        changes.sort_by(|a, b| (&a.service, &a.family, a.change).cmp(&(&b.service, &b.family, b.change)));
+            SeriesChange { change, scenarios, ..SeriesChange::of(&name, numbers) }
+        }));
+        let key = |change: &SeriesChange| {
+            (change.service.clone(), change.family.clone(), change.pushed, change.change)
+        };
+        changes.sort_by_cached_key(key);
         changes
     }
+}
+
+impl SeriesChange {
+    fn of((service, family, pushed): &Name, [a, b]: [u64; 2]) -> SeriesChange {
+        SeriesChange {
+            service: service.clone(),
+            family: family.clone(),
+            pushed: *pushed,
+            change: "",
+            a,
+            b,
+            types: None,
+            labels_came: Vec::new(),
+            labels_went: Vec::new(),
+            scenarios: In::default(),
+        }
+    }
+}
+
+/// Whether it came or went; else what is different of it wherever it is.
+fn of_family(name: Name, [a, b]: [Seen; 2]) -> Vec<SeriesChange> {
+    let plain = SeriesChange::of(&name, [a.most, b.most]);
+    match (a.scenarios.count, b.scenarios.count) {
+        (0, _) => return vec![SeriesChange { change: "came", scenarios: b.scenarios, ..plain }],
+        (_, 0) => return vec![SeriesChange { change: "went", scenarios: a.scenarios, ..plain }],
+        _ => {}
+    }
+    let mut changes = Vec::new();
+    if a.types.is_disjoint(&b.types) {
+        let types = Some([&a, &b].map(|seen| seen.types.iter().copied().collect::<Vec<_>>().join(" or ")));
+        changes.push(SeriesChange { change: "type", types, scenarios: b.scenarios.clone(), ..plain.clone() });
+    }
+    let apart = |more: &Seen, less: &Seen| more.labels.difference(&less.labels).cloned().collect::<Vec<_>>();
+    let (labels_came, labels_went) = (apart(&b, &a), apart(&a, &b));
+    if !labels_came.is_empty() || !labels_went.is_empty() {
+        let scenarios = b.scenarios;
+        changes.push(SeriesChange { change: "labels", labels_came, labels_went, scenarios, ..plain });
+    }
+    changes
 }
 
 fn are_apart([a, b]: [u64; 2]) -> bool {
@@ -148,9 +167,9 @@ fn are_apart([a, b]: [u64; 2]) -> bool {
     more - less >= SERIES_MIN && more as f64 > RATIO_MIN * less as f64
 }
 
-type Found = BTreeMap<(String, String), OfCase>;
+type Found = BTreeMap<Name, OfCase>;
 
-fn both(found: &[Found; 2]) -> impl Iterator<Item = (&(String, String), [&OfCase; 2])> {
+fn both(found: &[Found; 2]) -> impl Iterator<Item = (&Name, [&OfCase; 2])> {
     found[A].iter().filter_map(|(name, a)| Some((name, [a, found[B].get(name)?])))
 }
 
@@ -160,10 +179,11 @@ fn families(case: &Case) -> Found {
         let first = first_scrape(case, &last.scrape.process);
         add_scrape(&mut found, &last, first.as_ref());
     }
-    for ((service, family), series) in pushed::families(case) {
-        let of_case = found.entry((shown(&service), shown(&family))).or_default();
-        of_case.labels.extend(series.iter().flatten().map(|(label, _)| shown(label)));
-        of_case.series = of_case.series.max(series.len() as u64);
+    for ((service, family), pushed) in pushed::families(case) {
+        let of_case = found.entry((shown(&service), shown(&family), true)).or_default();
+        of_case.types.extend(pushed.types);
+        of_case.labels.extend(pushed.series.iter().flatten().map(|(label, _)| shown(label)));
+        of_case.series = of_case.series.max(pushed.series.len() as u64);
     }
     found
 }
@@ -171,7 +191,8 @@ fn families(case: &Case) -> Found {
 fn add_scrape(found: &mut Found, last: &Exposed, first: Option<&Exposed>) {
     let Ok(exposition) = &last.exposition else { return };
     for family in &exposition.families {
-        let of_case = found.entry((shown(last.service()), shown(family.base_name()))).or_default();
+        let of_case = found.entry((shown(last.service()), shown(family.base_name()), false)).or_default();
+        of_case.types.insert(family.kind.word());
         let series = label_sets(family).len() as u64;
         // Of several instances the one with the most.
         of_case.series = of_case.series.max(series);

@@ -5,15 +5,17 @@ use std::fmt::Write;
 use anstyle::{AnsiColor, Style};
 
 use super::Diff;
-use super::sections::{Item, compared, sections};
+use super::sections::{Item, compared, overview, sections};
 use crate::report::text::{harmless, thousands, wrap};
 
 const BOLD: Style = Style::new().bold();
 const DIM: Style = Style::new().dimmed();
+/// Paths up to that many characters stand in one column.
+const PATH_MAX: usize = 60;
 
 pub(super) fn render(diff: &Diff, width: Option<usize>) -> String {
     let beside = |taken: usize| width.map(|width| width.saturating_sub(taken).max(20));
-    let mut text = format!("{} → {}\n\n", harmless(&diff.a.path, false), harmless(&diff.b.path, false));
+    let mut text = sides(diff);
     let sections = sections(diff);
     for section in &sections {
         let summary =
@@ -35,7 +37,26 @@ pub(super) fn render(diff: &Diff, width: Option<usize>) -> String {
         text.push('\n');
     }
     let verdict = if diff.has_changes() { "changed" } else { "no changes" };
-    _ = writeln!(text, "{BOLD}{verdict}{BOLD:#}  {}", compared(diff));
+    let compared = Some(compared(diff)).filter(|words| !words.is_empty());
+    _ = writeln!(
+        text,
+        "{BOLD}{verdict}{BOLD:#}{}",
+        compared.map_or_else(String::new, |words| format!("  {words}"))
+    );
+    text
+}
+
+/// The two runs, one below the other.
+fn sides(diff: &Diff) -> String {
+    let sides = [("from", &diff.a), ("to", &diff.b)];
+    let paths = sides.map(|(_, side)| harmless(&side.path, false));
+    let widest = paths.iter().map(|path| path.chars().count()).max().unwrap_or(0).min(PATH_MAX);
+    let mut text = String::new();
+    for ((word, side), path) in sides.iter().zip(&paths) {
+        let [verdict, much] = overview(side);
+        _ = writeln!(text, "{word:<4}  {path:<widest$}  {verdict:<10}  {much}");
+    }
+    text.push('\n');
     text
 }
 

@@ -76,7 +76,7 @@ fn two_runs_of_the_same_differ_in_nothing() {
     assert!(!diff.has_changes(), "{diff:#?}");
     assert_eq!(diff.scenarios.compared, 1);
     assert!(
-        diff.plain().ends_with(&format!("no changes  {0} spans and {0}\n", diff.a.spans)),
+        diff.plain().ends_with(&format!("to    b  pass        {} spans\n\nno changes\n", diff.a.spans)),
         "{}",
         diff.plain()
     );
@@ -228,7 +228,7 @@ fn attributes_come_go_and_change_their_type_and_a_few_are_chance() {
     let retyped = tenant.diff(&number);
     assert_eq!(keys(&retyped), ["type tenant 10/10"]);
     assert_eq!(retyped.attributes[0].types, Some(["string".into(), "int".into()]));
-    assert!(retyped.plain().contains("  ~ tenant of url-api SERVER GET /items/{id} is int, was string\n"));
+    assert!(retyped.plain().contains("  ~ url-api SERVER GET /items/{id}: tenant now int, was string\n"));
 }
 
 #[test]
@@ -241,7 +241,7 @@ fn resource_attributes_come_and_go_by_service() {
         (build.evidence(), None)
     };
     let diff = Run::of(vec![scenario(Some("1"))]).diff(&Run::of(vec![scenario(None)]));
-    assert!(diff.plain().contains("  - service.version of the resource of url-api\n"), "{}", diff.plain());
+    assert!(diff.plain().contains("  - resource of url-api: service.version\n"), "{}", diff.plain());
 }
 
 #[test]
@@ -264,22 +264,31 @@ fn series_are_compared_by_family_label_number_and_growth() {
     let same = scenario(body(1, "status"), body(4, "status"));
     let many = scenario(body(1, "status"), body(90, "status"));
     let renamed = scenario(body(1, "status"), body(3, "code"));
-    let told = |diff: Diff| {
+    let told = |diff: &Diff| {
         let change =
             |change: &SeriesChange| format!("{} {} {}>{}", change.change, change.family, change.a, change.b);
         diff.series.iter().map(change).collect::<Vec<_>>()
     };
-    assert_eq!(told(few.diff(&same)), [""; 0]);
-    assert_eq!(told(few.diff(&many)), ["growth clicks 2>89", "series clicks 3>90"]);
+    assert_eq!(told(&few.diff(&same)), [""; 0]);
+    assert_eq!(told(&few.diff(&many)), ["growth clicks 2>89", "series clicks 3>90"]);
     let labels = few.diff(&renamed);
     assert!(
-        labels.plain().contains("  ~ url-api, clicks: label code came, label status went\n"),
+        labels.plain().contains("  ~ url-api, family clicks: label code came, label status went\n"),
         "{}",
         labels.plain()
     );
     let none = scenario("# EOF\n".into(), "# EOF\n".into());
-    assert_eq!(told(few.diff(&none)), ["went clicks 3>0"]);
-    assert_eq!(told(none.diff(&few)), ["came clicks 0>3"]);
+    assert_eq!(told(&few.diff(&none)), ["went clicks 3>0"]);
+    assert_eq!(told(&none.diff(&few)), ["came clicks 0>3"]);
+    let gauge =
+        scenario(body(1, "status"), body(3, "status").replace("counter", "gauge").replace("_total", ""));
+    let retyped = few.diff(&gauge);
+    assert_eq!(told(&retyped), ["type clicks 3>3"]);
+    assert!(
+        retyped.plain().contains("  ~ url-api, family clicks: is a gauge, was a counter\n"),
+        "{}",
+        retyped.plain()
+    );
 }
 
 #[test]

@@ -57,7 +57,7 @@ impl Trees {
             for change in changes {
                 shown.extend(self.add(scenario, word(change.kind), change.words, change.services));
             }
-            self.drawings.push((Drawing { scenario: scenario.into(), tree }, shown));
+            self.drawings.push((Drawing { scenario: scenario.into(), tree: told_of_runs(&tree) }, shown));
         }
         for (words, service) in if steady { counts(&merged) } else { Vec::new() } {
             self.add(scenario, "count", words, vec![service]);
@@ -93,6 +93,23 @@ impl Trees {
         }
         (self.changes.into_values().collect(), drawings)
     }
+}
+
+/// A drawing of two runs speaks of before and after, not of what was expected.
+fn told_of_runs(tree: &str) -> String {
+    let lines = tree.lines().map(|line| {
+        let notes = [
+            ('-', "  expected here", "  was here"),
+            ('+', "  arrived here", "  is here now"),
+            ('+', "  arrived as its own trace", "  is its own trace now"),
+        ];
+        let told = notes.iter().find_map(|(sign, old, new)| {
+            let rest = line.strip_suffix(old).filter(|rest| rest.starts_with(*sign))?;
+            Some(format!("{rest}{new}"))
+        });
+        told.unwrap_or_else(|| line.into())
+    });
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 fn word(kind: ChangeKind) -> &'static str {

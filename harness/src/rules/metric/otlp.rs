@@ -67,12 +67,23 @@ pub(super) fn metrics(case: &Case) -> impl Iterator<Item = Pushed> {
     })
 }
 
-/// Service, name and series of every metric that was pushed, over all exports; none of summaries.
-pub(crate) fn families(case: &Case) -> BTreeMap<(String, String), BTreeSet<Series>> {
-    let mut found: BTreeMap<_, BTreeSet<Series>> = BTreeMap::new();
+/// A metric over all exports.
+#[derive(Default)]
+pub(crate) struct PushedFamily {
+    /// The words for what it was sent as.
+    pub(crate) types: BTreeSet<&'static str>,
+    /// None of summaries.
+    pub(crate) series: BTreeSet<Series>,
+}
+
+/// Every metric that was pushed, by service and name.
+pub(crate) fn families(case: &Case) -> BTreeMap<(String, String), PushedFamily> {
+    let mut found: BTreeMap<_, PushedFamily> = BTreeMap::new();
     for pushed in metrics(case) {
-        let series = pushed.points().into_iter().map(|point| point.series);
-        found.entry((pushed.service, pushed.metric.name)).or_default().extend(series);
+        let (word, points) = (pushed.kind().word(), pushed.points());
+        let family = found.entry((pushed.service, pushed.metric.name)).or_default();
+        family.types.insert(word);
+        family.series.extend(points.into_iter().map(|point| point.series));
     }
     found
 }
