@@ -61,7 +61,6 @@ impl Place {
         self.directory.path().join(name)
     }
 
-    #[expect(clippy::disallowed_methods, reason = "from outside there is no supervisor to start it with")]
     fn probity(&self, arguments: &[&str]) -> Result<Output, Failed> {
         let mut command = Command::new(std::env::current_exe()?);
         command.args(arguments).env("GATE_COMMAND", "1").env_remove("COLUMNS").env_remove("PROBITY_KNOWN");
