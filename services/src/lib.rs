@@ -12,7 +12,8 @@
 //! | [`read_model`] | 8084 | projects balances and statements |
 //!
 //! They are built as one would build them for production, and conform to the semantic conventions at version 1.44.0. Each can be
-//! told to make one mistake ([`defects`]). `README.md` beside this crate lists variables, metrics and span trees.
+//! told to make one mistake ([`defects`]). `README.md` and `LEDGER.md` beside this crate list variables,
+//! metrics and span trees.
 
 mod accounts_protocol;
 mod admin;
