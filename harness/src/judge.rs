@@ -81,6 +81,7 @@ fn conclude(case: &Case, rules: &[&'static Rule], judged: Vec<Judged>) -> Scenar
         topics: account::topics(evidence),
         barrier: evidence.barrier.clone(),
         ledger: evidence.ledger.senders.clone(),
+        thresholds: case.thresholds().overrides(),
         ..ScenarioReport::default()
     };
     let mut panics = Vec::new();

@@ -15,6 +15,7 @@ mod logs;
 mod privacy;
 mod span;
 mod spans;
+mod thresholds;
 
 pub use case::Case;
 pub use date::{Date, DateError};
@@ -26,6 +27,7 @@ pub use logs::*;
 pub use privacy::*;
 pub use span::*;
 pub use spans::{Resource, Span, Spans};
+pub use thresholds::{Override, Thresholds};
 
 /// Nanoseconds since the Unix epoch.
 pub type UnixNanos = u64;

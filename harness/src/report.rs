@@ -29,7 +29,7 @@ use serde::{Deserialize, Serialize, Serializer};
 pub use kind::Kind;
 pub use plan::{Plan, Shard, ShardError};
 
-use crate::model::{Barrier, Declaration, Evidence, Finding, Gap, Outcome, SenderEntry, Verdict};
+use crate::model::{Barrier, Declaration, Evidence, Finding, Gap, Outcome, Override, SenderEntry, Verdict};
 
 /// Everything a run has to say.
 #[derive(Clone, Debug, Serialize)]
@@ -140,6 +140,11 @@ impl RunReport {
 
     pub fn totals(&self) -> Totals {
         Totals::of(&self.scenarios)
+    }
+
+    /// The thresholds that were not the default ones, each once and in a line.
+    pub(crate) fn overrides(&self) -> std::collections::BTreeSet<String> {
+        self.scenarios.iter().flat_map(|scenario| &scenario.thresholds).map(Override::to_string).collect()
     }
 }
 
@@ -255,6 +260,9 @@ pub struct ScenarioReport {
     pub topics: Vec<TopicReport>,
     pub barrier: Barrier,
     pub ledger: Vec<SenderEntry>,
+    /// Thresholds that the system's declaration overrides, with its reasons.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub thresholds: Vec<Override>,
     /// The command that runs it again alone; the run's own.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rerun: Option<String>,

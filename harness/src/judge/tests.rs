@@ -72,6 +72,16 @@ fn spans(number: usize) -> Evidence {
 }
 
 #[test]
+fn thresholds_of_a_declarations_own_are_in_the_report() {
+    let mut declaration = declaration();
+    declaration.thresholds.scrape_ms = 9;
+    let report = judge(&spans(1), Some(&declaration));
+    assert_eq!(report.thresholds, declaration.thresholds.overrides());
+    assert_eq!(report.thresholds.len(), 1);
+    assert_eq!(judge(&spans(1), None).thresholds, []);
+}
+
+#[test]
 fn fail_wins_over_incomplete_and_incomplete_over_pass() {
     let evidence = spans(1);
     assert_eq!(judged(&evidence, &[&GOOD]).verdict, Some(Verdict::Pass));

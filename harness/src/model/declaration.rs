@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{CanaryKind, Kind, LogLevelAddress, Logs};
+use super::{CanaryKind, Kind, LogLevelAddress, Logs, Thresholds};
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Declaration {
@@ -281,90 +281,4 @@ pub struct Outbox {
     pub service: String,
     pub table: String,
     pub topic: String,
-}
-
-/// Thresholds are data: defaults here, overridable with a reason that the report prints.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Thresholds {
-    /// TRACE-16: how far a child may start before its parent, in milliseconds (clocks of two processes).
-    pub clock_tolerance_ms: u64,
-    /// TRACE-14: spans from the root to the deepest leaf, and spans in all, of one trace.
-    pub depth_warn: u64,
-    pub depth_max: u64,
-    pub trace_spans_max: u64,
-    /// METRIC-04: label sets per family and process.
-    pub label_sets_warn: u64,
-    pub label_sets_fail: u64,
-    /// METRIC-04: label names that are never right.
-    pub forbidden_labels: Vec<String>,
-    /// DEGRADE-08: grace after SIGTERM, in milliseconds.
-    pub grace_ms: u64,
-    /// START-01: how long after `kill -9` the key may stay beyond its lease, in milliseconds.
-    pub lease_margin_ms: u64,
-    /// START-04: how long a service may go on saying that it is ready once a backend is away, in milliseconds.
-    pub readiness_settle_ms: u64,
-    /// TRACE-15: what a `baggage` header may hold.
-    pub baggage_bytes: u64,
-    pub baggage_members: u64,
-    /// LOG-06: lines that one request may cost in one process, and values that a field may have at INFO.
-    pub log_lines_per_request: u64,
-    pub log_field_values: u64,
-    /// LOG-07: how long after its time a changed level may go back, in milliseconds.
-    pub log_level_margin_ms: u64,
-    /// LOG-08: the share of its throughput that logging may cost a service, in percent.
-    pub log_cost_percent: u64,
-    /// SCRAPE-04: how long an answer to a scrape may take, in milliseconds, and how large it may be.
-    pub scrape_ms: u64,
-    pub scrape_bytes: u64,
-    pub scrape_samples: u64,
-    /// Overrides with their reasons, as written.
-    pub reasons: Vec<String>,
-}
-
-impl Default for Thresholds {
-    fn default() -> Self {
-        let forbidden = [
-            "client_ip",
-            "client_address",
-            "ip",
-            "user_id",
-            "userid",
-            "email",
-            "phone",
-            "session_id",
-            "request_id",
-            "trace_id",
-            "span_id",
-            "user_agent",
-            "url",
-            "path",
-            "uri",
-            "query",
-            "uuid",
-            "token",
-        ];
-        Thresholds {
-            clock_tolerance_ms: 500,
-            depth_warn: 8,
-            depth_max: 10,
-            trace_spans_max: 100,
-            label_sets_warn: 10,
-            label_sets_fail: 100,
-            forbidden_labels: forbidden.map(String::from).to_vec(),
-            grace_ms: 5_000,
-            lease_margin_ms: 3_000,
-            readiness_settle_ms: 1_000,
-            scrape_ms: 1_000,
-            scrape_bytes: 10_000_000,
-            scrape_samples: 10_000,
-            baggage_bytes: 1_024,
-            baggage_members: 64,
-            log_lines_per_request: 20,
-            log_field_values: 50,
-            log_level_margin_ms: 2_000,
-            log_cost_percent: 30,
-            reasons: Vec::new(),
-        }
-    }
 }

@@ -81,6 +81,10 @@ fn opening(run: &RunReport) -> String {
     if run.interrupted {
         text.push_str("**Interrupted**: this is what was done until then.\n\n");
     }
+    let overrides: Vec<String> = run.overrides().iter().map(|line| code(line)).collect();
+    if !overrides.is_empty() {
+        _ = writeln!(text, "Thresholds of its own: {}.\n", overrides.join(", "));
+    }
     text
 }
 

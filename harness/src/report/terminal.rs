@@ -267,6 +267,9 @@ pub fn backends(report: &RunReport, layout: &Layout) -> String {
 pub fn summary(report: &RunReport, layout: &Layout) -> String {
     let style = verdict_style(Some(report.verdict));
     let mut text = unmatched(&report.unmatched_known, layout);
+    for (number, threshold) in report.overrides().iter().enumerate() {
+        text.push_str(&field(if number == 0 { "thresholds" } else { "" }, threshold, layout));
+    }
     _ = write!(text, "{style}{}{style:#}  {}", report.verdict.word(), tally(&report.totals()));
     if report.seconds > 0.0 {
         _ = write!(text, "  {}", seconds(report.seconds));

@@ -34,6 +34,9 @@ pub(super) fn write(html: &mut String, page: &Page) {
         trouble(html, "Entries of the file of known findings match nothing:");
         _ = writeln!(html, "<pre class=\"tree\">{}</pre>", escape(&unmatched));
     }
+    for threshold in run.overrides() {
+        _ = writeln!(html, "<p class=\"reason\">Threshold: {}</p>", prose(&threshold));
+    }
     for problem in run.problems.iter().take(20) {
         trouble(html, &format!("The evidence is not as it was saved: {problem}"));
     }

@@ -1,4 +1,5 @@
 use super::*;
+use crate::model::Thresholds;
 use crate::report::testing::{Example, HOSTILE, example, golden, hostile};
 
 fn rendered(example: &Example) -> String {
@@ -43,6 +44,18 @@ fn without_inline_code(text: &str) -> String {
         rest = &inner[closing + marks..];
     }
     plain + rest
+}
+
+#[test]
+fn thresholds_of_a_systems_own_are_said() {
+    let mut example = example();
+    let thresholds = Thresholds { scrape_ms: 9, ..Thresholds::default() };
+    example.run.scenarios[0].thresholds = thresholds.overrides();
+    let document = rendered(&example);
+    assert!(
+        document.contains("Thresholds of its own: `scrape_ms is 9, not 1000: no reason is given`."),
+        "{document}"
+    );
 }
 
 #[test]

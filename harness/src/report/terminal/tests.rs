@@ -1,6 +1,7 @@
 use super::*;
 use crate::model::{
-    Barrier, BarrierKind, BarrierStep, Counts, Finding, Gap, Outcome, ProcessId, SenderEntry, SpanId, TraceId,
+    Barrier, BarrierKind, BarrierStep, Counts, Finding, Gap, Outcome, ProcessId, SenderEntry, SpanId,
+    Thresholds, TraceId,
 };
 use crate::report::{BackendReport, ProcessReport, RuleReport, TopicReport};
 
@@ -208,6 +209,19 @@ fn the_summary_counts_and_says_where_everything_lies() {
     insta::assert_snapshot!(plain(&summary(&report, &layout)), @r"
     fail  3 scenarios, 1 failed, 1 skipped, 2 rules, 24 spans, nothing lost  21.4 s
     evidence  target/probity/latest
+    ");
+}
+
+#[test]
+fn thresholds_of_a_systems_own_are_said_once_with_their_reason() {
+    let mut thresholds = Thresholds { label_sets_fail: 500, scrape_ms: 9, ..Thresholds::default() };
+    thresholds.reasons.insert("label_sets_fail".into(), "six regions".into());
+    let one = ScenarioReport { thresholds: thresholds.overrides(), ..click() };
+    let report = RunReport::new("shortener", vec![one.clone(), one]);
+    insta::assert_snapshot!(plain(&summary(&report, &at_80())), @r"
+        thresholds   label_sets_fail is 500, not 100: six regions
+                     scrape_ms is 9, not 1000: no reason is given
+    pass  2 scenarios, 2 rules, 24 spans, nothing lost
     ");
 }
 
