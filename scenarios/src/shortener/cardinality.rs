@@ -28,11 +28,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
             name: "a_known_mix_is_counted_truly",
             family: "metric",
             about: "requests, errors and calls are counted exactly, split by outcome",
-            stack: || {
-                Stack::of(&[API, RPC, CONSUMER])
-                    .set("DATABASE_TIMEOUT_MS", "500")
-                    .set("RPC_DEADLINE_MS", "2000")
-            },
+            stack: || Stack::of(&[API, RPC, CONSUMER]).set("RPC_DEADLINE_MS", "2000"),
             drive: drive!(known_mix),
         },
         Scenario {

@@ -27,7 +27,6 @@ pub(super) fn scenarios() -> Vec<Scenario> {
                     .set("OTEL_TRACES_SAMPLER", "parentbased_traceidratio")
                     .set("OTEL_TRACES_SAMPLER_ARG", "0")
                     .set("TRACES_KEEP_ERRORS", "true")
-                    .set("DATABASE_TIMEOUT_MS", "500")
                     .declares(|declaration| {
                         declaration.sampling = Some(Sampling { ratio: 0.0, keeps_errors: true });
                     })

@@ -70,7 +70,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
             name: "a_cut_database_is_an_error_of_the_server",
             family: "trace",
             about: "with Postgres cut the answer is 500, and the spans say so",
-            stack: || Stack::of(&[API]).set("DATABASE_TIMEOUT_MS", "500"),
+            stack: || Stack::of(&[API]),
             drive: drive!(cut_database),
         },
         Scenario {
