@@ -77,7 +77,17 @@ fn with_its_defect(task: &Task) -> String {
     let (scenario, Some(defect)) = (task.scenario, task.defect) else { return String::new() };
     let red: Vec<_> = defect.red().collect();
     let (name, carrier, about) = (defect.name, defect.carrier, defect.about);
-    format!("{} with the defect {name}: {carrier} {about}\nmust turn red: {}", scenario.name, red.join(" "))
+    // Rows leave EXPECT out: it judges what a scenario states, not what a service does.
+    let trees = if (scenario.stack)().has_snapshot() {
+        "; EXPECT-02 too, if its trees are not those of the snapshot"
+    } else {
+        ""
+    };
+    format!(
+        "{} with the defect {name}: {carrier} {about}\nmust turn red: {}{trees}",
+        scenario.name,
+        red.join(" ")
+    )
 }
 
 /// The scenarios that the patterns name; without any, all.

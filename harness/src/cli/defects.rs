@@ -159,7 +159,7 @@ fn prove(host: Option<&Host>, arguments: &DefectsArguments) -> Done {
     );
     let defects: Vec<&Defect> = tasks.iter().filter_map(|task| task.defect).collect();
     let progress = Progress::new(tasks.len() as u64);
-    let orders = Orders { tasks, plan: None, progress, gate: &|report| report, done: &|_| () };
+    let orders = Orders { tasks, plan: None, progress, gate: &|report| report, done: &|_, _| () };
     let outcome = execute(selection, &arguments.suite, orders)?;
     let report = &outcome.report;
     if interrupted(report) {

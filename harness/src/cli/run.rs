@@ -1,5 +1,7 @@
 //! `probity run`: scenarios on real backends, with visible progress, verdicts as they come, and a report.
 
+use std::path::Path;
+
 use super::arguments::{RunArguments, SuiteArguments};
 use super::choice::{Choice, choose};
 use super::gate::Gate;
@@ -56,8 +58,9 @@ fn run_choice(
     let progress = Progress::new(tasks.len() as u64);
     let told = progress.clone();
     let layout = Layout { several, ..Layout::detect() };
-    let done = move |report: &ScenarioReport| {
+    let done = move |report: &ScenarioReport, evidence: &Path| {
         if !quiet {
+            let layout = layout.clone().with_evidence(Some(relative(evidence)));
             told.print(&terminal::scenario(report, &layout));
         }
     };
@@ -88,7 +91,8 @@ pub(super) struct Orders<'s> {
     pub(super) plan: Option<Plan>,
     pub(super) progress: Progress,
     pub(super) gate: &'s (dyn Fn(ScenarioReport) -> ScenarioReport + Sync),
-    pub(super) done: &'s (dyn Fn(&ScenarioReport) + Sync),
+    /// With the directory of the run's evidence.
+    pub(super) done: &'s (dyn Fn(&ScenarioReport, &Path) + Sync),
 }
 
 /// Starts the backends, runs what was chosen, ends everything.

@@ -141,6 +141,11 @@ impl Stack {
         self
     }
 
+    /// Whether its trees are compared with a snapshot.
+    pub(crate) fn has_snapshot(&self) -> bool {
+        self.snapshot
+    }
+
     /// Its trees are compared with the committed snapshot of its name.
     pub fn snapshot(mut self) -> Stack {
         self.snapshot = true;

@@ -21,8 +21,8 @@ pub struct Suite<'s> {
     pub jobs: usize,
     /// How a judged scenario counts: what is accepted, what is denied.
     pub gate: &'s (dyn Fn(ScenarioReport) -> ScenarioReport + Sync),
-    /// Told of each scenario when it is done.
-    pub done: &'s (dyn Fn(&ScenarioReport) + Sync),
+    /// Told of each scenario when it is done, and where the run's evidence is.
+    pub done: &'s (dyn Fn(&ScenarioReport, &Path) + Sync),
     /// Becomes `Some` when a person has had enough.
     pub interrupts: watch::Receiver<Option<Interrupt>>,
 }
@@ -53,7 +53,7 @@ pub fn run_suite(options: EngineOptions, suite: Suite) -> Result<SuiteOutcome, E
                         return;
                     };
                     let report = (suite.gate)(report);
-                    (suite.done)(&report);
+                    (suite.done)(&report, engine.directory());
                     reports.lock().expect("no holder panics")[number] = Some(report);
                 }
             });

@@ -96,10 +96,10 @@ fn consequence(report: &ScenarioReport) -> String {
     match (missing.as_slice(), passed) {
         ([], 0) if failed => "nothing else was judged".into(),
         ([], 0) => "nothing was judged".into(),
-        ([], _) => {
-            format!("the verdict is open, although the {} that were judged pass", count(passed, "rule"))
-        }
+        ([], 1) => "the verdict is open, although the one rule that was judged passes".into(),
+        ([], _) => format!("the verdict is open, although the {passed} rules that were judged pass"),
         (ids, 0) => format!("{} cannot be judged", ids.join(" ")),
-        (ids, _) => format!("{} cannot be judged; {} pass", ids.join(" "), count(passed, "other rule")),
+        (ids, 1) => format!("{} cannot be judged; the one other rule passes", ids.join(" ")),
+        (ids, _) => format!("{} cannot be judged; {passed} other rules pass", ids.join(" ")),
     }
 }

@@ -153,6 +153,22 @@ fn incomplete_places_the_loss_at_a_hop_and_says_what_cannot_be_judged() {
 }
 
 #[test]
+fn what_passes_beside_an_open_verdict_is_counted_in_words() {
+    for (passed, expected) in [
+        (0, "nothing was judged"),
+        (1, "the verdict is open, although the one rule that was judged passes"),
+        (2, "the verdict is open, although the 2 rules that were judged pass"),
+    ] {
+        let mut report = click();
+        report.verdict = Some(Verdict::Incomplete);
+        report.incomplete = vec!["barrier did not close: analytics-consumer gave no fence".into()];
+        report.rules = vec![rule("TRACE-03", Outcome::Pass); passed];
+        let text = plain(&scenario(&report, &Layout::default()));
+        assert!(text.contains(&format!("so           {expected}\n")), "{text}");
+    }
+}
+
+#[test]
 fn what_cannot_be_run_says_why_and_how_to_try_again() {
     let report = ScenarioReport::could_not_run("a_click", "trace", "etcd exited with 1 while it started");
     let skipped = ScenarioReport::skipped("b_click", "trace", "external: stop is not ours to do");
