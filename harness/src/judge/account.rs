@@ -44,8 +44,9 @@ pub(super) fn headline(case: &Case) -> String {
         return plural(evidence.orders.len() as u64, "order");
     }
     if !evidence.targets.is_empty() {
-        let up = evidence.targets.iter().filter(|target| is_up(target)).count();
-        return format!("{up} of {} targets up", evidence.targets.len());
+        let ours: Vec<_> = evidence.targets.iter().filter(|target| !target.is_prometheus()).collect();
+        let up = ours.iter().filter(|target| is_up(target)).count();
+        return format!("{up} of {} targets up", ours.len());
     }
     if let Some(growth) = series(evidence) {
         return growth;

@@ -1,6 +1,8 @@
 use super::*;
 use crate::model::build::{Build, declaration};
-use crate::model::{BarrierStep, Counts, Fault, FaultKind, FaultTarget, Fence, Kind, Severity};
+use crate::model::{
+    BarrierStep, Counts, Fault, FaultKind, FaultTarget, Fence, HttpAnswer, Kind, Resolution, Severity, Target,
+};
 
 /// A rule that says what a test wants; statics, because rules are.
 macro_rules! rule {
@@ -94,6 +96,33 @@ fn warnings_and_notes_never_change_the_verdict() {
     let report = judged(&spans(1), &[&GOOD, &WARNS]);
     assert_eq!(report.verdict, Some(Verdict::Pass));
     assert_eq!(report.findings.len(), 2);
+}
+
+#[test]
+fn the_headline_counts_targets_without_prometheus_itself() {
+    let mut evidence = spans(1);
+    let target = |address: &str, resolved, status| Target {
+        file: "prometheus.yml".into(),
+        line: 1,
+        job: "a".into(),
+        address: address.into(),
+        scheme: "http".into(),
+        path: "/metrics".into(),
+        resolved,
+        answer: status,
+        fallback_protocol: None,
+        not_evaluated: None,
+        prometheus: None,
+    };
+    let port = Resolution::Port { service: "url-api".into(), role: "admin".into() };
+    let ok = HttpAnswer { status: Some(200), ..HttpAnswer::default() };
+    evidence.targets = vec![
+        target("localhost:9090", Resolution::Scraper, None),
+        target("url-api:9464", port, Some(ok)),
+        target("localhost:9464", Resolution::Scraper, None),
+        target("url-ap:9464", Resolution::UnknownHost, None),
+    ];
+    assert_eq!(judged(&evidence, &[&GOOD]).headline, "1 of 3 targets up");
 }
 
 #[test]

@@ -440,6 +440,13 @@ pub struct Target {
     pub prometheus: Option<PrometheusView>,
 }
 
+impl Target {
+    /// Whether this is the port of Prometheus itself, on its own host: no service of the system.
+    pub fn is_prometheus(&self) -> bool {
+        self.resolved == Resolution::Scraper && self.address.ends_with(":9090")
+    }
+}
+
 /// What a real Prometheus made of a target whose host gave it the same answer as it gave us.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PrometheusView {

@@ -21,9 +21,6 @@ pub(crate) static RULE: Rule = Rule {
 /// What Prometheus calls up.
 const UP: &str = "status 200, a content type of a metrics format, and a body in that format";
 
-/// Where Prometheus serves its own metrics.
-const PROMETHEUS_PORT: &str = ":9090";
-
 fn judge(case: &Case) -> Judgement {
     let mut judgement = Judgement::default();
     let mut tally = Tally::new(&RULE);
@@ -52,7 +49,7 @@ fn judge_target(case: &Case, target: &Target, judgement: &mut Judgement, tally: 
     let fault = match &target.resolved {
         // Hosts that are not there are SCRAPE-02's.
         Resolution::UnknownHost => return,
-        Resolution::Scraper if target.address.ends_with(PROMETHEUS_PORT) => None,
+        Resolution::Scraper if target.is_prometheus() => None,
         Resolution::Scraper => Some(on_scraper(target)),
         Resolution::ClosedPort { host } => Some(Fault {
             seen: "connection refused: nothing listens on that port".into(),

@@ -144,7 +144,7 @@ fn compare(target: &Target, view: &PrometheusView, ours: &Scraped, judgement: &m
 fn ours(case: &Case, target: &Target, view: &PrometheusView) -> Option<Scraped> {
     Some(match &target.resolved {
         Resolution::UnknownHost => Scraped::Down(Class::Host),
-        Resolution::Scraper if target.address.ends_with(":9090") => Scraped::Up(None),
+        Resolution::Scraper if target.is_prometheus() => Scraped::Up(None),
         Resolution::Scraper | Resolution::ClosedPort { .. } => Scraped::Down(Class::Refused),
         Resolution::Port { .. } => {
             let answer = target.answer.as_ref()?;
