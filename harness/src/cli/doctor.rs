@@ -49,9 +49,9 @@ fn text(facts: &[Fact]) -> String {
     for fact in facts {
         let backend = if fact.backend == last { "" } else { fact.backend };
         let serves = if fact.serves { "yes" } else { "no" };
-        _ = writeln!(text, "{backend:<10}{:<10}{serves:<5}{}", fact.provider, fact.what);
+        _ = writeln!(text, "{backend:<10}{:<12}{serves:<5}{}", fact.provider, fact.what);
         if let Some(remedy) = &fact.remedy {
-            _ = writeln!(text, "{:<25}{remedy}", "");
+            _ = writeln!(text, "{:<27}{remedy}", "");
         }
         last = fact.backend;
     }
@@ -77,12 +77,14 @@ mod tests {
         let text = text(&[
             fact("embedded", true, "etcd 3.7.2, which is built in", None),
             fact("local", false, "there is no `etcd` on PATH", Some("sudo apt-get install etcd-server")),
+            fact("containers", true, "an image on Docker", None),
         ]);
         let table = text.split("\n\n").nth(1).unwrap();
         insta::assert_snapshot!(table, @r"
-        etcd      embedded  yes  etcd 3.7.2, which is built in
-                  local     no   there is no `etcd` on PATH
-                                 sudo apt-get install etcd-server
+        etcd      embedded    yes  etcd 3.7.2, which is built in
+                  local       no   there is no `etcd` on PATH
+                                   sudo apt-get install etcd-server
+                  containers  yes  an image on Docker
         ");
     }
 }

@@ -2,9 +2,10 @@
 
 use std::fmt::Write;
 
-use super::text::{count, seconds};
+use super::text::count;
 use crate::model::{Case, TraceId};
 use crate::outline::{Folded, View};
+use crate::rules::text::duration;
 
 /// Trees with their number and how often each shape came.
 pub fn folded(shapes: &[Folded]) -> String {
@@ -26,7 +27,7 @@ pub fn of_trace(case: &Case, trace: TraceId) -> String {
     let spans = || case.spans.trace(trace);
     let first = spans().map(|span| span.start()).min().unwrap_or(0);
     let last = spans().map(|span| span.end()).max().unwrap_or(0);
-    let took = seconds(last.saturating_sub(first) as f64 / 1e9);
+    let took = duration(last.saturating_sub(first));
     let head = format!("trace {trace}: {}, {took}", count(spans().count() as u64, "span"));
     format!("{head}\n{}\n", View::default().links().trace(case, trace))
 }

@@ -42,6 +42,16 @@ pub(crate) fn count(number: u64, what: &str) -> String {
     if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
 }
 
+/// A duration: `840 µs`, `12 ms`.
+pub(crate) fn duration(nanos: u64) -> String {
+    match nanos {
+        0..1_000 => format!("{nanos} ns"),
+        1_000..1_000_000 => format!("{} µs", nanos / 1_000),
+        1_000_000..10_000_000_000 => format!("{} ms", nanos / 1_000_000),
+        _ => format!("{} s", nanos / 1_000_000_000),
+    }
+}
+
 /// Characters that act instead of showing: controls, and those that reorder or hide their neighbours.
 fn is_harmful(character: char) -> bool {
     character.is_control()

@@ -1,3 +1,5 @@
+use proptest::prelude::*;
+
 use super::*;
 use crate::report::ScenarioReport;
 use crate::report::testing::{Example, example, golden, hostile};
@@ -18,6 +20,54 @@ fn read(line: &str) -> (&str, Vec<(&str, String)>, String) {
     (level, properties.split(',').map(pair).collect(), decode(message))
 }
 
+/// A command as GitHub documents it: `::level key=value,key=value::message`. A percent sign only begins an escape; a value
+/// has no colon and no comma, and nothing has a line break.
+fn is_grammatical(line: &str) -> bool {
+    let escaped = |text: &str, escapes: &[&str], banned: &[char]| {
+        let mut behind_percent = text.split('%').skip(1);
+        behind_percent.all(|part| escapes.iter().any(|escape| part.starts_with(escape)))
+            && !text.contains(['\r', '\n'])
+            && !text.contains(banned)
+    };
+    let Some((info, message)) = line.strip_prefix("::").and_then(|rest| rest.split_once("::")) else {
+        return false;
+    };
+    let Some((level, properties)) = info.split_once(' ') else { return false };
+    let is_property = |property: &str| {
+        property.split_once('=').is_some_and(|(key, value)| {
+            ["file", "line", "title"].contains(&key)
+                && escaped(value, &["25", "0D", "0A", "3A", "2C"], &[':', ','])
+        })
+    };
+    ["error", "warning"].contains(&level)
+        && properties.split(',').all(is_property)
+        && escaped(message, &["25", "0D", "0A"], &[])
+}
+
+proptest! {
+    #[test]
+    fn any_text_is_one_command_and_is_read_back(
+        title in "\\PC{0,12}|[%:,=\r\n0-9A-F]{0,12}",
+        message in "(\\PC|[%:,\r\n]){0,40}",
+        file in "[a-z%:,= ]{1,12}",
+    ) {
+        let place = SourcePlace { file: file.clone(), line: 7 };
+        let annotation = Annotation { level: "error", rank: Rank::Other, place: Some(&place), title, message };
+        let command = annotation.command();
+        let line = command.strip_suffix('\n').unwrap();
+        prop_assert!(is_grammatical(line), "{line:?}");
+        let (level, properties, message) = read(line);
+        prop_assert_eq!(level, "error");
+        let expected = [
+            ("file", file),
+            ("line", "7".to_string()),
+            ("title", view::line(&annotation.title, 200)),
+        ];
+        prop_assert_eq!(properties, expected);
+        prop_assert_eq!(message, harmless(&annotation.message, true));
+    }
+}
+
 #[test]
 fn a_run_is_annotations_at_their_lines() {
     let text = rendered(&example());
@@ -36,6 +86,7 @@ fn a_run_is_annotations_at_their_lines() {
     );
     assert!(message.ends_with("again: cargo probity run --only a_click_is_one_trace"), "{message}");
     assert!(!text.contains("analytics-rpc"), "what is known is not annotated");
+    assert!(text.lines().all(is_grammatical), "{text}");
 }
 
 #[test]
@@ -73,8 +124,8 @@ fn hostile_text_is_one_command_and_no_other() {
     let text = rendered(&hostile());
     golden("hostile.github", &text);
     for line in text.lines() {
-        let (level, properties, message) = read(line);
-        assert!(["error", "warning"].contains(&level));
+        assert!(is_grammatical(line), "{line}");
+        let (_, properties, message) = read(line);
         let keys: Vec<&str> = properties.iter().map(|(key, _)| *key).collect();
         assert_eq!(keys, ["title"], "a path that leads elsewhere is no place: {line}");
         assert!(message.chars().count() < 4_096);

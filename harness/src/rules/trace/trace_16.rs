@@ -8,7 +8,7 @@ use crate::rules::Rule;
 use crate::rules::absence::{Proof, no_barrier, proof_of_absence, proof_of_absence_in, silence};
 use crate::rules::picture::line_of;
 use crate::rules::tally::{Fault, Tally};
-use crate::rules::text::{quoted, service_shown, span_subject};
+use crate::rules::text::{duration, quoted, service_shown, span_subject};
 
 use super::witnesses::{Witness, witnesses};
 
@@ -62,7 +62,7 @@ fn judge_times(case: &Case, span: Span<'_>, tolerance: u64, tally: &mut Tally) {
     } else if end < start {
         tally.add(span_subject(case, span), "ends before it starts", Some(span), || Fault {
             required: "an end at or after its start".into(),
-            seen: format!("it ends {} before it starts", in_words(start - end)),
+            seen: format!("it ends {} before it starts", duration(start - end)),
             fix: "take both times from one clock; probity explain TRACE-16".into(),
             ..Fault::default()
         });
@@ -77,8 +77,8 @@ fn judge_times(case: &Case, span: Span<'_>, tolerance: u64, tally: &mut Tally) {
         });
     } else if start.saturating_add(tolerance) < parent.start() {
         tally.add(span_subject(case, span), "starts before its parent", Some(span), || Fault {
-            required: format!("a start at most {} before its parent's (clock tolerance)", in_words(tolerance)),
-            seen: format!("it starts {} before its parent {}", in_words(parent.start() - start), quoted(&line_of(case, parent))),
+            required: format!("a start at most {} before its parent's (clock tolerance)", duration(tolerance)),
+            seen: format!("it starts {} before its parent {}", duration(parent.start() - start), quoted(&line_of(case, parent))),
             fix: "set the clock of that machine or process (NTP), and take span times from the wall clock; probity \
                   explain TRACE-16"
                 .into(),
@@ -104,12 +104,12 @@ fn judge_life(case: &Case, span: Span<'_>, life: &RangeInclusive<UnixNanos>, tol
         return;
     }
     let seen = match early > tolerance {
-        true => format!("{} starts {} before its process did", quoted(&line_of(case, span)), in_words(early)),
-        false => format!("{} ends {} after its process did", quoted(&line_of(case, span)), in_words(late)),
+        true => format!("{} starts {} before its process did", quoted(&line_of(case, span)), duration(early)),
+        false => format!("{} ends {} after its process did", quoted(&line_of(case, span)), duration(late)),
     };
     let subject = format!("{}, its clock", service_shown(case.service(span)));
     tally.add(subject, "outside its process", Some(span), || Fault {
-        required: format!("a time within its process's life, give or take {} (clock tolerance)", in_words(tolerance)),
+        required: format!("a time within its process's life, give or take {} (clock tolerance)", duration(tolerance)),
         seen,
         fix: "set the clock of that machine or process (NTP), and take span times from the wall clock; probity explain \
               TRACE-16"
@@ -190,15 +190,6 @@ impl Sender {
 fn missing_parents(case: &Case) -> HashSet<(TraceId, SpanId)> {
     let orphans = case.spans.iter().filter(|span| span.parent().is_none());
     orphans.filter_map(|span| Some((span.trace(), span.parent_id()?))).collect()
-}
-
-fn in_words(nanos: u64) -> String {
-    match nanos {
-        0..1_000 => format!("{nanos} ns"),
-        1_000..1_000_000 => format!("{} µs", nanos / 1_000),
-        1_000_000..10_000_000_000 => format!("{} ms", nanos / 1_000_000),
-        _ => format!("{} s", nanos / 1_000_000_000),
-    }
 }
 
 #[cfg(test)]
