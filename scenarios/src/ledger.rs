@@ -3,8 +3,10 @@
 mod declaration;
 mod defects;
 mod delivery;
+mod faults;
 mod linkage;
 mod money;
+mod starting;
 pub mod traffic;
 
 use std::path::Path;
@@ -61,13 +63,19 @@ pub fn system(programs: Programs) -> System {
 }
 
 fn scenarios() -> Vec<Scenario> {
-    let families = [linkage::scenarios(), money::scenarios(), delivery::scenarios()];
+    let families = [
+        linkage::scenarios(),
+        money::scenarios(),
+        delivery::scenarios(),
+        starting::scenarios(),
+        faults::scenarios(),
+    ];
     families.into_iter().flatten().collect()
 }
 
-/// All five, and none is away.
+/// All five, and none is away. Their deadlines are no test of the machine's speed.
 pub fn whole() -> Stack {
-    Stack::of(&ALL)
+    Stack::of(&ALL).set("RPC_DEADLINE_MS", "4000").set("HTTP_DEADLINE_MS", "8000")
 }
 
 /// The services' own settings, as their README lists them.

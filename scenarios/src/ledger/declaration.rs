@@ -7,6 +7,8 @@ use crate::declare::*;
 
 const OPEN: &str = "accounts.v1.Accounts/Open";
 const DESCRIBE: &str = "accounts.v1.Accounts/Describe";
+/// How long a request may take when `accounts` is slow or silent: `gateway` waits no longer for anything.
+const ACCOUNTS_BUDGET_MS: u64 = 5_000;
 const EVENT_ID: &str = "ledger.entry.id";
 const AGE: &str = "ledger_outbox_age_seconds";
 
@@ -28,7 +30,27 @@ pub(super) fn ledger() -> Declaration {
         outboxes: vec![Outbox { service: LEDGER.into(), table: "outbox".into(), topic: TOPIC.into() }],
         sampling: Some(Sampling { ratio: 1.0, keeps_errors: false }),
         baggage: words(&["tenant.id"]),
+        logs: logs(),
         ..Declaration::default()
+    }
+}
+
+/// What goes on beside the requests: etcd, Kafka's client, the pool's connections, the relay, the start of a process.
+fn logs() -> Logs {
+    let from = |logger: &str| LogOrigin { logger: logger.into(), message: String::new() };
+    let says = |message: &str| LogOrigin { logger: String::new(), message: message.into() };
+    Logs {
+        background: vec![
+            from("services::discovery"),
+            from("services::kafka"),
+            from("services::service"),
+            from("services::telemetry"),
+            from("deadpool.postgres"),
+            says("waiting for"),
+            says("the outbox could not be looked into"),
+            says("the relay was told to pause or to go on"),
+        ],
+        ..Logs::default()
     }
 }
 
@@ -164,9 +186,14 @@ fn operations() -> Vec<Operation> {
         degraded_when: Default::default(),
         budget_ms: None,
     };
+    let waits_for_accounts = |name, route| Operation {
+        calls: Some(ACCOUNTS.into()),
+        budget_ms: Some(ACCOUNTS_BUDGET_MS),
+        ..operation(name, "POST", route)
+    };
     vec![
-        operation("open", "POST", "/v1/accounts"),
-        operation("transfer", "POST", "/v1/transfers"),
+        waits_for_accounts("open", "/v1/accounts"),
+        waits_for_accounts("transfer", "/v1/transfers"),
         operation("balance", "GET", "/v1/accounts/{id}/balance"),
         operation("statement", "GET", "/v1/accounts/{id}/statement"),
     ]

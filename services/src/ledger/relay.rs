@@ -87,6 +87,8 @@ impl Relay {
         let mut config = producer_config(&settings.kafka, service.program);
         let send_limit = settings.relay_send_limit.as_millis().to_string();
         config.set("acks", "all").set("message.timeout.ms", send_limit);
+        // What is sent again after an error is not overtaken by what came behind it.
+        config.set("max.in.flight.requests.per.connection", "1");
         let producer = config
             .create_with_context(LogContext)
             .map_err(|error| ConfigError::new("KAFKA_PROPERTIES", error))?;
