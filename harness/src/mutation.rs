@@ -10,6 +10,7 @@ mod messaging;
 mod metrics;
 mod neutral;
 mod payloads;
+mod privacy;
 mod scraping;
 #[cfg(test)]
 mod tests;
@@ -56,6 +57,13 @@ impl Mutant {
 
 /// Every break, in the order of the pillars.
 pub fn breaks() -> impl Iterator<Item = &'static Mutation> {
-    let families = [tracing::BREAKS, messaging::BREAKS, metrics::BREAKS, scraping::BREAKS, logging::BREAKS];
+    let families = [
+        tracing::BREAKS,
+        messaging::BREAKS,
+        metrics::BREAKS,
+        scraping::BREAKS,
+        logging::BREAKS,
+        privacy::BREAKS,
+    ];
     families.into_iter().flatten()
 }

@@ -9,6 +9,8 @@ mod defect_rows;
 #[cfg(test)]
 mod defect_rows_metrics;
 #[cfg(test)]
+mod defect_rows_private;
+#[cfg(test)]
 mod defect_rows_traces;
 mod degrade;
 mod expect;
@@ -18,6 +20,7 @@ mod metric;
 mod msg;
 pub(crate) mod outage;
 pub(crate) mod picture;
+pub(crate) mod private;
 pub(crate) mod sampling;
 mod scrape;
 mod start;
@@ -65,6 +68,7 @@ pub fn all() -> impl Iterator<Item = &'static Rule> {
         metric::RULES,
         scrape::RULES,
         log::RULES,
+        private::RULES,
         start::RULES,
         degrade::RULES,
         expect::RULES,

@@ -5,12 +5,14 @@
 
 mod answers;
 mod barrier;
+mod canaries;
 mod capture;
 mod defects;
 mod engine;
 pub mod environment;
 mod faults;
 mod keys;
+mod log_level;
 mod orders;
 mod own_spans;
 mod prometheus;

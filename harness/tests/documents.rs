@@ -40,7 +40,9 @@ fn every_rule_has_a_page_and_every_page_a_rule() {
 fn rules_that_documents_name_exist() {
     for name in DOCUMENTS {
         let text = document(name);
-        for family in ["TRACE-", "MSG-", "METRIC-", "SCRAPE-", "LOG-", "START-", "DEGRADE-", "EXPECT-"] {
+        for family in
+            ["TRACE-", "MSG-", "METRIC-", "SCRAPE-", "LOG-", "PRIVATE-", "START-", "DEGRADE-", "EXPECT-"]
+        {
             for number in words_behind(&text, family, |letter| letter.is_ascii_digit()) {
                 let id = format!("{family}{number}");
                 assert!(probity::rules::find(&id).is_some(), "{name} names {id}, which is no rule");

@@ -18,6 +18,7 @@ pub(crate) fn service(name: &str, ports: Vec<Port>, needs: &[&str]) -> ServiceDe
             .collect(),
         unspanned_paths: words(&["/metrics", "/healthz", "/readyz"]),
         needs: words(needs),
+        log_level: Some(LogLevelAddress { port: "admin".into(), path: "/loglevel".into() }),
         ..ServiceDeclaration::default()
     }
 }
@@ -25,6 +26,20 @@ pub(crate) fn service(name: &str, ports: Vec<Port>, needs: &[&str]) -> ServiceDe
 pub(crate) fn port(role: &str, number: u16, protocol: &str) -> Port {
     let metrics_path = (role == "admin").then(|| "/metrics".to_string());
     Port { role: role.into(), number, protocol: protocol.into(), metrics_path }
+}
+
+/// What goes on beside the requests: etcd, Kafka's client, the pool's connections, the start of the process.
+pub(crate) fn background() -> Vec<LogOrigin> {
+    let from = |logger: &str| LogOrigin { logger: logger.into(), message: String::new() };
+    let says = |message: &str| LogOrigin { logger: String::new(), message: message.into() };
+    vec![
+        from("services::discovery"),
+        from("services::kafka"),
+        from("services::service"),
+        from("services::telemetry"),
+        from("deadpool.postgres"),
+        says("waiting for"),
+    ]
 }
 
 pub(crate) fn words(words: &[&str]) -> Vec<String> {

@@ -26,9 +26,6 @@ pub const TOPIC: &str = "ledger.entry.v1";
 pub const DEAD_LETTERS: &str = "ledger.entry.v1.dlt";
 pub(crate) const GROUP: &str = "read-model";
 
-/// What the admin ports of the ledger's services want to know before they change anything.
-pub(crate) const ADMIN_TOKEN: &str = "operators-only";
-
 /// The ledger as Probity runs it.
 pub fn system(programs: Programs) -> System {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -83,7 +80,7 @@ fn wire(wiring: &Wiring) -> Vec<(String, String)> {
     let mut settings = vec![
         ("ADMIN_ADDR", wiring.listen("admin")),
         ("LISTEN_ADDR", wiring.listen("main")),
-        ("ADMIN_TOKEN", ADMIN_TOKEN.to_string()),
+        ("ADMIN_TOKEN", wiring.admin_token.clone()),
         ("DEPLOYMENT_ENVIRONMENT", "test".to_string()),
     ];
     if !wiring.database_url.is_empty() {

@@ -7,7 +7,9 @@ mod declaration;
 mod defects;
 mod degradation;
 mod linkage;
+mod logging;
 mod orders;
+mod privacy;
 mod proofs;
 mod scraping;
 mod starting;
@@ -58,6 +60,8 @@ fn scenarios() -> Vec<Scenario> {
         contexts::scenarios(),
         cardinality::scenarios(),
         scraping::scenarios(),
+        privacy::scenarios(),
+        logging::scenarios(),
         dashboards::scenarios(),
         starting::scenarios(),
         degradation::scenarios(),
@@ -69,6 +73,7 @@ fn scenarios() -> Vec<Scenario> {
 fn wire(wiring: &Wiring) -> Vec<(String, String)> {
     let mut settings = vec![
         ("ADMIN_ADDR", wiring.listen("admin")),
+        ("ADMIN_TOKEN", wiring.admin_token.clone()),
         ("DATABASE_URL", wiring.database_url.clone()),
         ("DATABASE_POOL_SIZE", "4".to_string()),
         ("DEPLOYMENT_ENVIRONMENT", "test".to_string()),

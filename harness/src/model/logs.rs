@@ -51,6 +51,7 @@ pub struct LogLevelAddress {
 pub struct LevelChange {
     pub process: ProcessId,
     pub service: String,
+    /// When it was answered: its time began no later.
     pub at: UnixNanos,
     pub credentials: Credentials,
     /// What was asked for, and for how many milliseconds.
@@ -60,10 +61,9 @@ pub struct LevelChange {
     pub before: Option<String>,
     /// The answer's status; `None`: no answer.
     pub status: Option<u16>,
-    /// What the service said of its level from then on, each change once, the first reading right after the answer.
+    /// What the service said of its level from then on, the first reading in the answer or right after it; of readings alike
+    /// the first and the last.
     pub seen: Vec<LevelReading>,
-    /// When it was read last.
-    pub watched_until: UnixNanos,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -76,6 +76,7 @@ pub enum Credentials {
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LevelReading {
+    /// When it was asked for.
     pub at: UnixNanos,
     /// `None`: no answer, or none that names a level.
     pub level: Option<String>,

@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 
 use super::*;
 use crate::model::build::{Build, declaration};
-use crate::model::{Kind, Signal, Spans};
+use crate::model::{Kind, Outcome, Signal, Spans};
 use crate::rules::testing::Shortener;
 
 fn good() -> Evidence {
@@ -129,4 +129,32 @@ fn single_spans_hold_what_the_batch_held() {
     (neutral.change)(&mut changed);
     let traces = changed.requests.iter().filter(|request| request.signal == Signal::Traces).count();
     assert_eq!((traces, spans(&changed)), (spans(&evidence), spans(&evidence)));
+}
+
+#[test]
+fn a_leak_of_each_kind_and_lost_baggage_are_caught_by_their_rules() {
+    let mut shortener = Shortener::good();
+    shortener.create();
+    shortener.entrusted_click();
+    let evidence = shortener.build.evidence();
+    let case = Case::new(&evidence, Some(&shortener.declaration));
+    let subjects = |name: &str| -> Vec<String> {
+        let mutation = breaks().find(|mutation| mutation.name == name).expect("a known mutation");
+        let caught = (mutation.mutants)(&case).into_iter().map(|mutant| {
+            let report = crate::judge::judge(&mutant.of(&evidence), Some(&shortener.declaration));
+            format!("{}: {}", mutant.subject, report.rules_that(Outcome::Fail).join(" "))
+        });
+        caught.collect()
+    };
+    assert_eq!(
+        subjects("leak-in-span"),
+        [
+            "url-api, bearer token: PRIVATE-01",
+            "url-api, phone number: PRIVATE-01",
+            "url-api, credential of the stack: PRIVATE-02"
+        ]
+    );
+    assert_eq!(subjects("leak-in-record")[2], "click-events, credential of the stack: PRIVATE-02");
+    assert_eq!(subjects("leak-in-log").len(), 3);
+    assert_eq!(subjects("drop-baggage"), ["analytics-consumer: TRACE-15", "url-api: TRACE-15"]);
 }

@@ -212,7 +212,7 @@ pub(super) fn each_defect_is_exact(rows: &[Row]) {
 #[test]
 fn every_rule_of_trace_and_messaging_is_judged_by_some_good_run() {
     let mut judged = BTreeSet::new();
-    for row in ROWS.iter().chain(super::defect_rows_traces::ROWS) {
+    for row in ROWS.iter().chain(super::defect_rows_traces::ROWS).chain(super::defect_rows_private::ROWS) {
         let mut shortener = Shortener::good();
         (row.drive)(&mut shortener);
         judged.extend(

@@ -1,8 +1,9 @@
 //! LOG: logs that find their trace.
 
 mod busy;
-mod entries;
-mod line;
+pub(crate) mod cost;
+pub(crate) mod entries;
+pub(crate) mod line;
 mod profile;
 pub(crate) mod schema;
 mod time;
@@ -14,5 +15,7 @@ super::family! {
     log_04,
     log_05,
     log_06,
+    log_07,
+    log_08,
     log_09,
 }

@@ -5,6 +5,7 @@ use crate::model::*;
 use crate::rules::Rule;
 
 mod cases;
+mod privacy;
 
 /// The shortener, driven by hand. Each operation adds its stimulus, its spans, its records and its log lines.
 pub(crate) struct Shortener {
@@ -17,6 +18,8 @@ pub(crate) struct Shortener {
     codes: u32,
     /// The `traceparent` that the request under way came with, when it is not valid.
     malformed: Option<&'static str>,
+    /// Whether the request under way came with a tenant.
+    of_tenant: bool,
 }
 
 const METHOD: &str = "analytics.v1.Analytics/GetClickCount";
@@ -45,8 +48,9 @@ impl Shortener {
         let mut declaration = declaration();
         declaration.sampling = Some(Sampling { ratio: 1.0, keeps_errors: false });
         declaration.services[0].answers_with_trace = true;
+        let (codes, malformed, of_tenant) = (0, None, false);
         let mut shortener =
-            Shortener { build, api, rpc, consumer, declaration, defect, codes: 0, malformed: None };
+            Shortener { build, api, rpc, consumer, declaration, defect, codes, malformed, of_tenant };
         shortener.probe();
         shortener
     }
@@ -83,7 +87,11 @@ impl Shortener {
         let target = if self.is("raw-path-name") { path } else { route };
         let failed =
             status >= 500 && !self.is("error-swallowed") || status >= 400 && self.is("4xx-as-server-error");
+        let query = self.query_with_token();
+        let of_tenant = self.of_tenant;
         let span = self.build.span(process, Kind::Server, &format!("{method} {target}"));
+        let span = privacy::tenant(span, of_tenant);
+        let span = if query.is_empty() { span } else { span.attribute("url.query", query) };
         let span = span
             .attribute("http.request.method", method)
             .attribute("http.route", route)
@@ -229,12 +237,14 @@ impl Shortener {
             return None;
         }
         let parent = parent.filter(|_| !(is_api && self.is("context-background") && operation == "SELECT"));
+        let captured = is_api && self.is("sql-arguments-captured");
         let span = self.build.span(process, kind, name);
         let span = span
             .attribute("db.system.name", "postgresql")
             .attribute("db.operation.name", operation)
             .attribute("db.collection.name", table)
             .attribute("db.query.summary", name);
+        let span = if captured { span.attribute("db.query.parameter.0", "abc") } else { span };
         let address = match parent {
             Some(parent) => span.child_of(parent).add(),
             None => span.add(),
@@ -297,7 +307,9 @@ impl Shortener {
         let spawned = !self.is("spawn-without-context");
         let offset = self.offset();
         let event = format!("event-{offset}");
+        let (of_tenant, baggage) = (self.of_tenant, self.baggage());
         let span = self.build.span(&api, Kind::Producer, &format!("send {TOPIC}"));
+        let span = privacy::tenant(span, of_tenant);
         let span = if spawned { span.child_of(root) } else { span };
         let span = messaging(span, "send", "send");
         let span = span
@@ -307,7 +319,10 @@ impl Shortener {
         let creator = span.add();
         self.log(&api, creator);
         let parent = creator.traceparent();
-        let headers = [("traceparent", parent.as_str())];
+        let headers: Vec<_> = [("traceparent", parent.as_str())]
+            .into_iter()
+            .chain(baggage.as_deref().map(|members| ("baggage", members)))
+            .collect();
         let bare = self.is("kafka-send-without-headers") || self.is("kafka-header-in-body");
         let record = match self.forwarded() {
             Some(value) => self.build.record(TOPIC, &[("traceparent", value)]),
@@ -338,7 +353,9 @@ impl Shortener {
         }
         let reads = !self.is("consumer-ignores-headers") && !self.is("kafka-send-without-headers");
         let reads = reads && self.forwarded().is_none();
+        let of_tenant = self.of_tenant && !self.is("baggage-dropped-at-kafka");
         let span = self.build.span(&consumer, Kind::Consumer, &format!("process {TOPIC}"));
+        let span = privacy::tenant(span, of_tenant);
         let span = if reads { span.child_of(creator).link_to(creator) } else { span };
         let span =
             messaging(span, "process", "process").attribute("messaging.consumer.group.name", "analytics");

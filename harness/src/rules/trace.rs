@@ -19,6 +19,7 @@ super::family! {
     trace_12,
     trace_13,
     trace_14,
+    trace_15,
     trace_16,
     trace_17,
     trace_18,

@@ -239,6 +239,7 @@ impl Engine {
             held: Vec::new(),
         };
         running.read_log_schema();
+        running.evidence.canaries.extend(running.share.credentials());
         running.begin_captures().await?;
         Ok(running)
     }

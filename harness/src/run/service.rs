@@ -37,6 +37,8 @@ pub struct Wiring {
     pub kafka_properties: String,
     /// The address that others are told for the advertised role.
     pub advertise: Option<SocketAddr>,
+    /// What the admin port asks for before it changes anything.
+    pub admin_token: String,
     /// Where the advertised role of each service is, known before any of them has started.
     pub peers: Vec<(&'static str, SocketAddr)>,
     /// A port that the scenario insists on for a role; every other port is the system's choice.

@@ -5,10 +5,11 @@ use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use super::canaries::make;
 use super::running::Stop;
 use super::{Own, Stack, System, Wiring};
 use crate::backend::{Action, Backends, Etcd, Kafka, Kind, Names, Postgres, Provider, StartError};
-use crate::model::Record;
+use crate::model::{Canary, CanaryKind, Record};
 use crate::proxy::{Fault, Proxy};
 use crate::report::progress;
 use crate::workdir::Workdir;
@@ -39,6 +40,9 @@ pub(super) struct Share {
     topics: Vec<(String, String)>,
     /// Declared consumer groups with what this run calls them.
     groups: Vec<(String, String)>,
+    /// What this scenario's services authenticate with, or are authenticated by.
+    password: Canary,
+    pub(super) admin_token: String,
     pub(super) workdir: Workdir,
     pub(super) progress: progress::Running,
 }
@@ -95,6 +99,8 @@ impl Share {
             database_of: database_of.collect(),
             topics,
             groups,
+            password: make(CanaryKind::Credential, &["DATABASE_URL"]),
+            admin_token: make(CanaryKind::Credential, &[]).value,
             workdir,
             progress,
         })
@@ -120,7 +126,9 @@ impl Share {
         let database = self.database_of.get(service).and_then(|name| self.url_of(name));
         Wiring {
             service,
-            database_url: database.map_or_else(String::new, |url| url.replace(authority(url), &through)),
+            database_url: database.map_or_else(String::new, |url| {
+                with_password(&url.replace(authority(url), &through), &self.password.value)
+            }),
             etcd_endpoint: format!("http://{}", self.etcd_proxy.address()),
             key_prefix: self.names.key_prefix(),
             kafka_brokers: self.kafka.bootstrap(),
@@ -128,6 +136,7 @@ impl Share {
             groups: self.groups.clone(),
             kafka_properties: KAFKA_PROPERTIES.into(),
             advertise: self.advertised(service).map(|(_, proxy)| proxy.address()),
+            admin_token: self.admin_token.clone(),
             peers: self.advertised.iter().map(|(service, (_, proxy))| (*service, proxy.address())).collect(),
             insisted,
         }
@@ -145,6 +154,17 @@ impl Share {
     /// The proxy in front of a service's advertised role.
     pub(super) fn advertised(&self, service: &str) -> Option<(&'static str, Arc<Proxy>)> {
         self.advertised.get(service).cloned()
+    }
+
+    /// Credentials that only this scenario has. A password that a database brought along is nobody's to write down.
+    pub(super) fn credentials(&self) -> Vec<Canary> {
+        let given = self.databases.iter().any(|(_, url)| with_password(url, &self.password.value) != *url);
+        let token = Canary {
+            kind: CanaryKind::Credential,
+            value: self.admin_token.clone(),
+            planted: vec!["ADMIN_TOKEN".into()],
+        };
+        given.then(|| self.password.clone()).into_iter().chain([token]).collect()
     }
 
     /// Bytes that the scenario's services have sent to Postgres.
@@ -296,6 +316,17 @@ async fn proxy_to(url: &str) -> Result<Proxy, Stop> {
     Ok(proxy)
 }
 
+/// The URL with that password where it names a user without one: a server of ours asks for none and takes any.
+fn with_password(url: &str, password: &str) -> String {
+    let user = url.split_once("://").and_then(|(_, rest)| rest.split('/').next()?.rsplit_once('@'));
+    match user {
+        Some((user, _)) if !user.contains(':') => {
+            url.replacen(&format!("{user}@"), &format!("{user}:{password}@"), 1)
+        }
+        _ => url.to_owned(),
+    }
+}
+
 /// `host:port` of a URL.
 fn authority(url: &str) -> &str {
     let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
@@ -310,6 +341,18 @@ fn actual<'s>(names: &'s [(String, String)], declared: &'s str) -> &'s str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_password_is_given_to_a_user_without_one() {
+        for (url, expected) in [
+            ("postgres://u@h:1/d?a=b", "postgres://u:pw@h:1/d?a=b"),
+            ("postgres://u:own@h:1/d", "postgres://u:own@h:1/d"),
+            ("postgres://h:1/d", "postgres://h:1/d"),
+            ("", ""),
+        ] {
+            assert_eq!(with_password(url, "pw"), expected);
+        }
+    }
 
     #[test]
     fn the_authority_of_a_url_is_its_host_and_port() {

@@ -29,6 +29,7 @@ pub(super) fn ledger() -> Declaration {
         topics: topics(),
         outboxes: vec![Outbox { service: LEDGER.into(), table: "outbox".into(), topic: TOPIC.into() }],
         sampling: Some(Sampling { ratio: 1.0, keeps_errors: false }),
+        logs: Logs { background: background(), ..Logs::default() },
         baggage: words(&["tenant.id"]),
         logs: logs(),
         ..Declaration::default()

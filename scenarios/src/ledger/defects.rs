@@ -10,9 +10,10 @@ const RELAY: &str = "a_transfer_outlives_a_stopped_relay";
 
 pub(super) fn all() -> Vec<Defect> {
     rows! {
-        "middle-service-mute" on ORCHESTRATOR, in TRANSFER, turns ["TRACE-01" "TRACE-03"] also [] cannot judge ["TRACE-02" "TRACE-10"]: "exports nothing, and hands the trace on";
+        "middle-service-mute" on ORCHESTRATOR, in TRANSFER, turns ["TRACE-01" "TRACE-03"] also [] cannot judge ["TRACE-02" "TRACE-10" "TRACE-15" "PRIVATE-02"]: "exports nothing, and hands the trace on";
         "http-client-drops-context" on ORCHESTRATOR, in TRANSFER, turns ["TRACE-02"] also ["TRACE-04"] cannot judge []: "sends no context with its HTTP requests";
         "outbox-without-context" on LEDGER, in RELAY, turns ["MSG-05"] also ["TRACE-04"] cannot judge []: "writes rows that do not say whose trace they belong to";
+        "outbox-without-baggage" on LEDGER, in TRANSFER, turns ["TRACE-15"] also [] cannot judge []: "writes rows with the trace of their request and without its baggage";
         "outbox-context-shared" on LEDGER, in RELAY, turns ["MSG-05"] also [] cannot judge []: "publishes a batch of rows in the trace of the first";
     }
     .into_iter()

@@ -5,7 +5,7 @@ use std::time::Duration;
 use probity::run::{Request, Running, Sent, Stop};
 use serde_json::json;
 
-use super::{ADMIN_TOKEN, GATEWAY, LEDGER, ORCHESTRATOR};
+use super::{GATEWAY, LEDGER, ORCHESTRATOR};
 
 /// What orchestrator logs once it has found `accounts`.
 pub const FOUND: &str = "endpoints of accounts changed";
@@ -86,7 +86,7 @@ pub async fn rows_wait(running: &mut Running, rows: u64) {
 /// Tells the relay of `ledger` to hold its rows back, or to let them go.
 pub async fn relay(running: &mut Running, paused: bool) {
     let request = Request { method: "PUT", ..Request::post(LEDGER, "/relay", json!({ "paused": paused })) };
-    let request = request.role("admin").header("authorization", format!("Bearer {ADMIN_TOKEN}"));
+    let request = request.role("admin").header("authorization", format!("Bearer {}", running.admin_token()));
     let sent = running.send(request).await;
     running.expect_status(&sent, 200);
 }

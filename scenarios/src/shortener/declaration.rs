@@ -28,26 +28,17 @@ pub(super) fn shortener() -> Declaration {
         }],
         sampling: Some(Sampling { ratio: 1.0, keeps_errors: false }),
         logs: logs(),
+        baggage: words(&["tenant.id"]),
         ..Declaration::default()
     }
 }
 
 fn logs() -> Logs {
-    let from = |logger: &str| LogOrigin { logger: logger.into(), message: String::new() };
-    let says = |message: &str| LogOrigin { logger: String::new(), message: message.into() };
     Logs {
         profile: Some("otel".into()),
         schema: Some("scenarios/schemas/shortener.logs.json".into()),
         hot_paths: words(&["create", "click", "detail"]),
-        // What goes on beside the requests: etcd, Kafka's client, the pool's connections, the start of the process.
-        background: vec![
-            from("services::discovery"),
-            from("services::kafka"),
-            from("services::service"),
-            from("services::telemetry"),
-            from("deadpool.postgres"),
-            says("waiting for"),
-        ],
+        background: background(),
     }
 }
 

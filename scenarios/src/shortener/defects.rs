@@ -15,6 +15,8 @@ const CONTEXTS: &str = "contexts_are_continued_or_begun_anew";
 const EXPIRED: &str = "expired_clicks_go_in_traces_of_their_own";
 const TARGETS: &str = "every_target_answers_with_metrics";
 const UNKNOWN: &str = "an_unknown_code_is_not_an_error_of_the_server";
+const LEVEL: &str = "the_log_level_changes_for_a_while";
+const SECRETS: &str = "a_tenant_travels_and_secrets_do_not";
 const CUT: &str = "a_cut_database_is_an_error_of_the_server";
 const ORDERS: &str = "every_order_gets_healthy";
 const READINESS: &str = "readiness_follows_the_backends";
@@ -22,14 +24,16 @@ const REGISTERS: &str = "a_service_registers_once_it_serves";
 const REFUSED: &str = "link_detail_survives_a_refused_rpc";
 
 pub(super) fn all() -> Vec<Defect> {
-    let rows = [trace(), messaging(), metrics(), logging(), starting(), degradation()].into_iter().flatten();
+    let rows = [trace(), messaging(), metrics(), logging(), privacy(), starting(), degradation()]
+        .into_iter()
+        .flatten();
     let in_services = rows.map(|row| row.defect(Alteration::Environment));
     in_services.chain(scraping()).collect()
 }
 
 fn trace() -> Vec<Row> {
     rows! {
-        "telemetry-block-missing" on CONSUMER, in CLICK, turns ["TRACE-01"] also [] cannot judge ["MSG-02" "MSG-03" "MSG-04" "TRACE-10"]: "builds no exporter";
+        "telemetry-block-missing" on CONSUMER, in CLICK, turns ["TRACE-01"] also [] cannot judge ["MSG-02" "MSG-03" "MSG-04" "TRACE-10" "PRIVATE-02"]: "builds no exporter";
         "service-name-copied" on CONSUMER, in CLICK, turns ["TRACE-01"] also [] cannot judge []: "says that it is url-api";
         "grpc-client-drops-context" on API, in DETAIL, turns ["TRACE-02"] also ["TRACE-04"] cannot judge []: "sends no context with the call";
         "middle-span-dropped" on API, in DETAIL, turns ["TRACE-03"] also [] cannot judge ["TRACE-02"]: "never exports its RPC client span";
@@ -104,7 +108,22 @@ fn logging() -> Vec<Row> {
         "health-logged" on API, in CLICK, turns ["LOG-05"] also [] cannot judge []: "logs health checks and scrapes";
         "error-at-info" on API, in CUT, turns ["LOG-05"] also [] cannot judge []: "logs its failures at INFO";
         "log-per-row" on CONSUMER, in "a_batch_of_a_hundred_clicks_is_linked", turns ["LOG-06"] also [] cannot judge []: "a line for each row";
+        "loglevel-open" on API, in LEVEL, turns ["LOG-07"] also [] cannot judge []: "lets everybody change its log level";
+        "loglevel-never-reverts" on API, in LEVEL, turns ["LOG-07"] also [] cannot judge []: "keeps a changed level for ever";
+        "log-blocking" on API, in "logging_costs_little", turns ["LOG-08"] also [] cannot judge []: "a slow sink, one line at a time";
         "log-high-cardinality-info" on API, in IDS, turns ["LOG-06"] also [] cannot judge []: "each unknown code at INFO";
+    }
+}
+
+fn privacy() -> Vec<Row> {
+    rows! {
+        "baggage-dropped-at-kafka" on API, in SECRETS, turns ["TRACE-15"] also [] cannot judge []: "records go without baggage";
+        "baggage-oversize" on API, in SECRETS, turns ["TRACE-15"] also [] cannot judge []: "two thousand bytes of baggage";
+        "log-request-body" on API, in SECRETS, turns ["PRIVATE-01"] also [] cannot judge []: "logs the body of a refused request";
+        "token-in-url-attribute" on API, in SECRETS, turns ["PRIVATE-01"] also [] cannot judge []: "records queries with their values";
+        "phone-in-baggage" on API, in SECRETS, turns ["PRIVATE-01"] also ["TRACE-15"] cannot judge []: "hands the phone number on";
+        "dsn-logged" on API, in SECRETS, turns ["PRIVATE-02"] also [] cannot judge []: "logs the URL of its database";
+        "sql-arguments-captured" on API, in CLICK, turns ["PRIVATE-03"] also [] cannot judge []: "records the parameters of statements";
     }
 }
 

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use opentelemetry::Context;
+use opentelemetry::baggage::BaggageExt as _;
 
 use crate::bookkeeping::Entry;
 use crate::database::{DatabaseError, Statement, Transaction};
@@ -59,10 +60,11 @@ fn carried(context: &Context, service: &Service) -> String {
     let mut fields = BTreeMap::new();
     let context = match service.common.defect {
         // Who relays the row will not know where it came from.
-        Some(Defect::OutboxWithoutContext) => &Context::new(),
-        _ => context,
+        Some(Defect::OutboxWithoutContext) => Context::new(),
+        Some(Defect::OutboxWithoutBaggage) => context.with_cleared_baggage(),
+        _ => context.clone(),
     };
-    service.telemetry.propagator().inject_context(context, &mut Carrier(&mut fields));
+    service.telemetry.propagator().inject_context(&context, &mut Carrier(&mut fields));
     serde_json::to_string(&fields).expect("strings are JSON")
 }
 

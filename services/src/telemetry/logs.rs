@@ -27,7 +27,7 @@ use crate::defect::Defect;
 const EXPORTING: [&str; 6] = ["opentelemetry", "hyper", "h2", "tonic", "tower", "reqwest"];
 
 /// What `log-blocking` waits for with each line.
-const SINK_DELAY: Duration = Duration::from_millis(4);
+const SINK_DELAY: Duration = Duration::from_millis(10);
 
 /// Makes this the logger of the process, and hands out its level.
 pub(super) fn install(common: &Common, provider: &SdkLoggerProvider) -> Result<LogLevel, ConfigError> {
