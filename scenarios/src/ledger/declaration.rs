@@ -29,30 +29,18 @@ pub(super) fn ledger() -> Declaration {
         topics: topics(),
         outboxes: vec![Outbox { service: LEDGER.into(), table: "outbox".into(), topic: TOPIC.into() }],
         sampling: Some(Sampling { ratio: 1.0, keeps_errors: false }),
-        logs: Logs { background: background(), ..Logs::default() },
         baggage: words(&["tenant.id"]),
         logs: logs(),
         ..Declaration::default()
     }
 }
 
-/// What goes on beside the requests: etcd, Kafka's client, the pool's connections, the relay, the start of a process.
+/// What goes on beside the requests: the relay, besides what every service has.
 fn logs() -> Logs {
-    let from = |logger: &str| LogOrigin { logger: logger.into(), message: String::new() };
     let says = |message: &str| LogOrigin { logger: String::new(), message: message.into() };
-    Logs {
-        background: vec![
-            from("services::discovery"),
-            from("services::kafka"),
-            from("services::service"),
-            from("services::telemetry"),
-            from("deadpool.postgres"),
-            says("waiting for"),
-            says("the outbox could not be looked into"),
-            says("the relay was told to pause or to go on"),
-        ],
-        ..Logs::default()
-    }
+    let relay =
+        [says("the outbox could not be looked into"), says("the relay was told to pause or to go on")];
+    Logs { background: background().into_iter().chain(relay).collect(), ..Logs::default() }
 }
 
 fn http(from: &str, to: &str, routes: &[&str]) -> Edge {
