@@ -99,8 +99,9 @@ impl Place {
             command.env_remove(name);
         }
         command.args(arguments).envs(environment.iter().copied());
-        // Runs are kept here, apart from those of whoever runs the tests.
-        command.env("CARGO_TARGET_DIR", self.path("target")).current_dir(self.directory.path());
+        // Runs are kept here, apart from those of whoever runs the tests; so is what a red one leaves for a look.
+        command.env("CARGO_TARGET_DIR", self.path("target")).env("TMPDIR", self.directory.path());
+        command.current_dir(self.directory.path());
         let output = command.output()?;
         let text =
             [output.stdout, output.stderr].map(|text| String::from_utf8_lossy(&text).into_owned()).concat();
