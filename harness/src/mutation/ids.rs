@@ -17,9 +17,11 @@ pub(super) struct Renaming<F> {
 }
 
 impl<F: Fn(TraceId, Option<SpanId>) -> (TraceId, Option<SpanId>)> Renaming<F> {
-    /// Ids in text are recognised by the traces that were captured.
+    /// Ids in text are recognised by the traces that were captured, or that an answer named.
     pub(super) fn new(evidence: &Evidence, rename: F) -> Self {
-        let known = Spans::named(&evidence.requests, &evidence.names).traces().into_iter().collect();
+        let captured = Spans::named(&evidence.requests, &evidence.names).traces();
+        let named = evidence.stimuli.iter().filter_map(|stimulus| stimulus.trace);
+        let known = captured.into_iter().chain(named).collect();
         Renaming { known, rename }
     }
 
@@ -27,6 +29,7 @@ impl<F: Fn(TraceId, Option<SpanId>) -> (TraceId, Option<SpanId>)> Renaming<F> {
         evidence.requests.iter_mut().for_each(|request| self.request(request));
         for stimulus in &mut evidence.stimuli {
             stimulus.trace = stimulus.trace.map(|trace| (self.rename)(trace, None).0);
+            stimulus.headers.iter_mut().for_each(|(_, value)| self.text(value));
             let answers = stimulus.answer.iter_mut();
             for (_, value) in answers.flat_map(|answer| &mut answer.headers) {
                 self.text(value);

@@ -74,10 +74,12 @@ fn single_spans(request: ExportRequest) -> Vec<ExportRequest> {
     single
 }
 
-/// The complement: whatever came first in order of ids comes last.
+/// The complement: whatever came first in order of ids comes last. The half of a trace id by which samplers decide stays: of
+/// another half another decision would be right.
 fn other_ids(evidence: &mut Evidence) {
-    let rename = |trace: TraceId, span: Option<SpanId>| {
-        (TraceId(trace.0.map(|byte| !byte)), span.map(|span| SpanId(span.0.map(|byte| !byte))))
+    let rename = |mut trace: TraceId, span: Option<SpanId>| {
+        trace.0[..8].iter_mut().for_each(|byte| *byte = !*byte);
+        (trace, span.map(|span| SpanId(span.0.map(|byte| !byte))))
     };
     Renaming::new(evidence, rename).apply(evidence);
 }

@@ -8,7 +8,7 @@ use opentelemetry_proto::tonic::resource::v1::Resource;
 use super::ids::Renaming;
 use super::payloads::{Address, edit_resources, edit_span, edit_traces, remove_span, spans_of};
 use super::{Mutant, Mutation, SUBJECTS_MAX};
-use crate::model::{Case, Counts, Evidence, Kind, ProcessId, Span, SpanId, Status, TraceId};
+use crate::model::{Case, Counts, Evidence, Kind, ProcessId, Source, Span, SpanId, Status, TraceId};
 
 pub(super) static BREAKS: &[Mutation] = &[
     Mutation { name: "drop-service", about: "nothing of the service arrives", mutants: drop_service },
@@ -35,10 +35,12 @@ const SHIFT_NANOS: u64 = 10_000_000_000;
 
 // === Subjects ===
 
-/// One span for each service, kind and name that there is.
+/// One span for each service, kind and name that there is. In a scenario a span of no process is ours, for a context that we
+/// sent: what becomes of it says nothing of the system.
 fn shapes(case: &Case, wanted: impl Fn(Span) -> bool) -> Vec<(String, Address)> {
     let mut shapes: BTreeMap<String, Address> = BTreeMap::new();
-    for span in case.spans.iter().filter(|span| wanted(*span)) {
+    let ours = |span: Span| case.evidence.source == Source::Scenario && span.process().is_none();
+    for span in case.spans.iter().filter(|span| wanted(*span) && !ours(*span)) {
         let shape = format!("{} {} {}", case.service(span), span.kind().word(), span.name());
         shapes.entry(shape).or_insert((span.trace(), span.id()));
     }

@@ -23,6 +23,12 @@ impl<'a> Exposed<'a> {
         &self.scrape.service
     }
 
+    /// Whether there was a whole answer with a body in no format, or not in its own.
+    pub(crate) fn is_unreadable(&self) -> bool {
+        let answer = &self.scrape.answer;
+        self.exposition.is_err() && answer.status == Some(200) && answer.error.is_none()
+    }
+
     /// The family of that name, if there is an exposition.
     pub(crate) fn family(&self, name: &str) -> Option<&Family<'a>> {
         self.exposition.as_ref().ok()?.family(name)

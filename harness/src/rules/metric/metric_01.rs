@@ -45,6 +45,17 @@ fn judge_process(case: &Case, exposed: &Exposed, due: &[&Family], judgement: &mu
                 judgement.judged();
                 judge_family(service, declared, family, tally);
             }
+            (None, Err(why)) if holder.is_none() && exposed.is_unreadable() => {
+                judgement.judged();
+                return tally.add(service.into(), "unreadable", None, || Fault {
+                    required: "an exposition that a scraper can read: of one that it cannot, it takes nothing".into(),
+                    seen: why.clone(),
+                    fix: "let a client library write the exposition, in the format that the content type names; probity \
+                          explain METRIC-01"
+                        .into(),
+                    ..Fault::default()
+                });
+            }
             (None, Err(why)) if holder.is_none() => {
                 return judgement.gap(service, format!("no exposition: {why}"));
             }

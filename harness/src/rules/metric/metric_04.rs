@@ -1,5 +1,7 @@
 //! METRIC-04: cardinality budgets: few label sets a family, no label that names a person or a request, no overflow.
 
+use std::collections::BTreeSet;
+
 use crate::exposition::{Family, FamilyType};
 use crate::model::{Case, Judgement, Severity};
 use crate::rules::Rule;
@@ -79,7 +81,7 @@ fn judge_label(
     service: &str,
     family: &str,
     label: &str,
-    values: &std::collections::BTreeSet<&str>,
+    values: &BTreeSet<&str>,
     tally: &mut Tally,
 ) {
     if label.starts_with("otel_scope_") || OF_SERVERS.contains(&label) {
@@ -105,7 +107,7 @@ fn judge_label(
 }
 
 /// A label may be called `path` where its values are the declared routes, or templates by their looks.
-fn are_routes(case: &Case, values: &std::collections::BTreeSet<&str>) -> bool {
+fn are_routes(case: &Case, values: &BTreeSet<&str>) -> bool {
     let declared = |value: &str| {
         case.declaration.is_some_and(|declaration| {
             let unspanned = declaration.services.iter().flat_map(|service| &service.unspanned_paths);
@@ -129,8 +131,12 @@ fn overflowed() -> Fault {
 
 /// The same overflow, in what was pushed over OTLP.
 fn judge_pushed(case: &Case, judgement: &mut Judgement, tally: &mut Tally) {
+    let mut known = BTreeSet::new();
     for metric in otlp::metrics(case) {
-        judgement.judged();
+        // Once for all its exports: how many there were is a matter of time.
+        if known.insert((metric.process.clone(), metric.subject())) {
+            judgement.judged();
+        }
         if metric.points_with(OVERFLOW) {
             tally.add(metric.subject(), "overflow", None, overflowed);
         }

@@ -1,6 +1,7 @@
 //! METRIC-05: latency is a histogram in seconds, consistent in itself, with a bound at the objective.
 
 mod pushed;
+mod traced;
 mod wall;
 
 use crate::exposition::{Family, FamilyType, Sample};
@@ -81,6 +82,8 @@ fn judge_declared(case: &Case, exposed: &Exposed, declared: &Declared, judgement
     let window = Window::up_to(case, exposed.scrape);
     if let Some(fault) = wall::exceeded(case, &window, declared, family) {
         tally.add(subject, "wall", None, || fault);
+    } else if let Some(fault) = traced::contradicted(case, &exposed.scrape.process, family) {
+        tally.add(subject, "traced", None, || fault);
     }
 }
 

@@ -96,7 +96,7 @@ fn judge_stimulus<'a>(
     let (service, kind) = declared_root(case, stimulus);
     let is_declared = |root: &&Span<'_>| case.service(**root) == service && root.kind() == kind;
     let declared = roots.iter().find(is_declared).copied();
-    let owed = || operation_of(case, stimulus).is_some() && !is_unsampled(stimulus) && silence_of(case, service).is_none();
+    let owed = || !is_unsampled(stimulus) && silence_of(case, service).is_none();
     if declared.is_none() && !owed() {
         return judge_extra(case, stimulus, None, roots, judgement, tally);
     }

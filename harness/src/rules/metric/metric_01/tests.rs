@@ -99,12 +99,25 @@ fn who_did_nothing_or_never_became_ready_is_no_subject() {
 }
 
 #[test]
+fn an_answer_that_no_scraper_can_read_fails() {
+    for (content_type, body) in [("text/html", "<p>hello</p>"), (OPENMETRICS, "a 1\n"), (OPENMETRICS, "\u{0}\u{7f}\n# EOF\n")] {
+        let mut asked = Asked::new();
+        asked.build.scrape(&asked.api, ScrapeStage::Last, content_type, body);
+        let judgement = asked.judge("METRIC-01");
+        assert_eq!(errors(&judgement), ["url-api"], "{judgement:?}");
+        assert!(judgement.findings[0].required.starts_with("an exposition"), "{judgement:?}");
+    }
+}
+
+#[test]
 fn no_exposition_is_incomplete_unless_another_process_holds_the_port() {
     let mut asked = Asked::new();
-    asked.build.scrape(&asked.api, ScrapeStage::Last, "text/html", "<p>hello</p>");
+    asked.build.scrape(&asked.api, ScrapeStage::Last, OPENMETRICS, "");
+    let scrapes = &mut asked.build.evidence_mut().scrapes;
+    scrapes.last_mut().expect("a scrape").answer.status = Some(503);
     let judgement = asked.judge("METRIC-01");
     assert_eq!(judgement.outcome(), Outcome::Incomplete);
-    assert!(judgement.gaps[0].why.contains("text/html"), "{judgement:?}");
+    assert!(judgement.gaps[0].why.contains("HTTP 503"), "{judgement:?}");
 
     let (api, other) = (asked.api.clone(), asked.build.process("analytics-consumer"));
     asked.build.change_process(&api, |process| process.ready = None);

@@ -135,3 +135,38 @@ fn a_hostile_histogram_is_judged_without_a_panic() {
     let huge = Body::default().raw(&format!("# TYPE {LATENCY} histogram\n{LATENCY}_bucket{{le=\"+Inf\"}} 1e308\n"));
     assert_eq!(scraped(&huge).findings[0].seen, "no _count");
 }
+
+/// The database latency of url-api, and as many spans of 2 ms.
+fn queries(spans: u64, count: u64, each: f64) -> Judgement {
+    let mut asked = Asked::new();
+    for _ in 0..spans {
+        let span = asked.build.span(&asked.api, Kind::Client, "SELECT links");
+        span.attribute("db.system.name", "postgresql").time(0, 2).add();
+    }
+    let body = latency(BOUNDS, 0.001).histogram("db_client_operation_duration_seconds", BOUNDS, &[("", count, each)]);
+    let asked = asked.scraped(&body);
+    let mut declaration = declaration();
+    let mut family = declaration.services[0].families[0].clone();
+    (family.name, family.counts, family.slo_bound) = ("db_client_operation_duration_seconds".into(), None, None);
+    declaration.services[0].families.push(family);
+    judge_with("METRIC-05", &asked.build.evidence(), Some(&declaration))
+}
+
+#[test]
+fn a_sum_far_beyond_the_spans_of_the_same_work_is_in_another_unit() {
+    // 10 spans of 2 ms: a hundred times as long is 2 s, and 50 ms are granted on top of each.
+    assert_eq!(queries(10, 10, 0.002).outcome(), Outcome::Pass);
+    assert_eq!(queries(10, 10, 0.249).outcome(), Outcome::Pass);
+    let judgement = queries(10, 10, 2.0);
+    assert_eq!(errors(&judgement), ["url-api, family `db_client_operation_duration_seconds`"]);
+    assert_eq!(judgement.findings[0].seen, "a sum of 20 seconds over 10 observations");
+    assert_eq!(judgement.findings[0].required, "about as long as the 10 spans of the same work, 20 ms together");
+    assert_eq!(queries(10, 10, 0.251).outcome(), Outcome::Fail);
+}
+
+#[test]
+fn observations_without_a_span_are_not_measured_by_spans() {
+    assert_eq!(queries(9, 10, 2.0).outcome(), Outcome::Pass);
+    assert_eq!(queries(0, 10, 2.0).outcome(), Outcome::Pass);
+    assert_eq!(queries(10, 0, 2.0).outcome(), Outcome::Pass);
+}
