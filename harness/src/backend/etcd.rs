@@ -147,6 +147,14 @@ impl Etcd {
         }
     }
 
+    /// How it ended, if it did and nobody asked it to; nothing is known of one that runs elsewhere.
+    pub(crate) async fn lost(&self) -> Option<String> {
+        match &self.host {
+            Host::Own(server) => server.lost().await,
+            Host::External { .. } => None,
+        }
+    }
+
     /// Ends it at once: for the end of a run or scenario.
     pub async fn finish(&self) {
         if let Host::Own(server) = &self.host {

@@ -176,6 +176,15 @@ impl Kafka {
         }
     }
 
+    /// How it ended, if it did and nobody asked it to; nothing is known of one that runs elsewhere.
+    pub(crate) async fn lost(&self) -> Option<String> {
+        match &self.host {
+            Host::Mock(mock) => mock.lost().await,
+            Host::Own(server) => server.lost().await,
+            Host::External(_) => None,
+        }
+    }
+
     /// Ends it at once: for the end of a run or scenario. The first Apache Kafka of a machine leaves its class archive.
     pub async fn finish(&self) {
         match &self.host {

@@ -13,8 +13,8 @@ mod programs;
 mod template;
 
 use std::{
-    collections::BTreeSet,
-    sync::{Mutex, OnceLock, PoisonError},
+    collections::{BTreeMap, BTreeSet},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -52,6 +52,8 @@ pub struct Postgres {
     version: OnceLock<String>,
     /// Made anew when the server starts, also after it was emptied.
     databases: Mutex<BTreeSet<String>>,
+    /// A connection to each of them that was asked something: a wait asks many times, and to connect is most of its cost.
+    clients: Mutex<BTreeMap<String, Arc<Client>>>,
 }
 
 enum Host {
@@ -113,7 +115,14 @@ impl Postgres {
     }
 
     fn of(provider: &Provider, host: Host) -> Postgres {
-        Postgres { provider: provider.clone(), host, version: OnceLock::new(), databases: Mutex::default() }
+        let provider = provider.clone();
+        Postgres {
+            provider,
+            host,
+            version: OnceLock::new(),
+            databases: Mutex::default(),
+            clients: Mutex::default(),
+        }
     }
 
     /// Starts it unless it runs, and says how long it took. One that runs elsewhere must answer.
@@ -182,6 +191,7 @@ impl Postgres {
     /// Removes a database with whoever is still connected to it.
     pub async fn drop_database(&self, name: &str) -> Result<(), PostgresError> {
         let known = self.databases.lock().unwrap_or_else(PoisonError::into_inner).remove(name);
+        self.clients.lock().unwrap_or_else(PoisonError::into_inner).remove(name);
         match known && self.is_running() {
             true => {
                 self.rows("postgres", &format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)")).await.map(drop)
@@ -211,10 +221,7 @@ impl Postgres {
     }
 
     async fn ask(&self, database: &str, statement: &str) -> Result<Vec<Vec<Option<String>>>, PostgresError> {
-        let client = self.connect(database).await?;
-        let answer = client.simple_query(statement).await;
-        let answer =
-            answer.map_err(|error| PostgresError::Refused { statement: statement.to_owned(), error })?;
+        let answer = self.answer(database, statement).await?;
         let mut rows = Vec::new();
         for message in answer {
             if let SimpleQueryMessage::Row(row) = message {
@@ -225,6 +232,35 @@ impl Postgres {
             0..=ROWS_MAX => Ok(rows),
             _ => Err(PostgresError::TooMany { statement: statement.to_owned() }),
         }
+    }
+
+    async fn answer(
+        &self,
+        database: &str,
+        statement: &str,
+    ) -> Result<Vec<SimpleQueryMessage>, PostgresError> {
+        let refused = |error| PostgresError::Refused { statement: statement.to_owned(), error };
+        if let Some(client) = self.kept(database) {
+            match client.simple_query(statement).await {
+                // The server ended meanwhile, which says nothing of the one that may run now.
+                Err(error) if error.is_closed() || client.is_closed() => {}
+                answer => return answer.map_err(refused),
+            }
+        }
+        let client = Arc::new(self.connect(database).await?);
+        let answer = client.simple_query(statement).await.map_err(refused);
+        // Only a database of ours: its removal ends the connection.
+        if self.databases.lock().unwrap_or_else(PoisonError::into_inner).contains(database) {
+            self.clients.lock().unwrap_or_else(PoisonError::into_inner).insert(database.to_owned(), client);
+        }
+        answer
+    }
+
+    /// The connection to a database, if there is one that was not closed.
+    fn kept(&self, database: &str) -> Option<Arc<Client>> {
+        let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
+        clients.retain(|_, client| !client.is_closed());
+        clients.get(database).cloned()
     }
 
     async fn connect(&self, database: &str) -> Result<Client, PostgresError> {
@@ -272,6 +308,14 @@ impl Postgres {
                 }
                 Ok(())
             }
+        }
+    }
+
+    /// How it ended, if it did and nobody asked it to; nothing is known of one that runs elsewhere.
+    pub(crate) async fn lost(&self) -> Option<String> {
+        match &self.host {
+            Host::Own(server) => server.lost().await,
+            Host::External(_) => None,
         }
     }
 

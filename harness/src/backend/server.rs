@@ -215,6 +215,19 @@ impl<L: Launch> Server<L> {
         Ok(began.elapsed())
     }
 
+    /// How the program ended, if it did and nobody asked it to.
+    pub(crate) async fn lost(&self) -> Option<String> {
+        match &*self.running.lock().await {
+            Some(Running::Process(process)) => {
+                Some(format!("{} ended by itself: {}", self.kind.name(), process.exit()?))
+            }
+            Some(container) => {
+                (!container.is_there().await).then(|| format!("{} ended by itself", self.kind.name()))
+            }
+            None => None,
+        }
+    }
+
     /// Where the program itself listens, past the proxy: for what the harness asks, whatever faults lie on the proxy.
     pub(crate) fn target(&self) -> watch::Receiver<Option<Target>> {
         self.target.subscribe()

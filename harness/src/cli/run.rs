@@ -13,7 +13,7 @@ use crate::process::interrupt::interrupts;
 use crate::report::progress::Progress;
 use crate::report::terminal::{self, Layout};
 use crate::report::{Plan, RunReport, ScenarioReport};
-use crate::run::{EngineError, EngineOptions, JOBS, Suite, SuiteOutcome, Task, run_nothing, run_suite};
+use crate::run::{EngineError, EngineOptions, Suite, SuiteOutcome, Task, jobs, run_nothing, run_suite};
 
 pub(super) fn run(host: Option<&Host>, arguments: &RunArguments) -> Done {
     let selection = selection(&arguments.suite)?;
@@ -106,7 +106,7 @@ pub(super) fn execute(
     let _within = runtime.enter();
     let interrupts = interrupts().map_err(|error| Failure::new(format!("cannot take signals: {error}")))?;
     let Orders { tasks, plan, progress, gate, done } = orders;
-    let suite = Suite { tasks, jobs: arguments.jobs.unwrap_or(JOBS), gate, done, interrupts };
+    let suite = Suite { tasks, jobs: arguments.jobs.unwrap_or_else(jobs), gate, done, interrupts };
     let evidence = arguments.evidence.clone();
     let options = EngineOptions { selection, evidence, progress: progress.clone(), plan, rerun };
     let outcome = run_suite(options, suite).map_err(failed);

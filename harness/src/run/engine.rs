@@ -169,6 +169,9 @@ impl Engine {
 
     async fn capture(&self, task: Task<'_>, seconds: &mut BTreeMap<String, f64>) -> Result<Captured, Stop> {
         let Task { system, scenario, defect } = task;
+        if let Some(name) = system.named_twice() {
+            return Err(Stop(format!("two services of {} are called {name}: rename one", system.name)));
+        }
         let progress = self.options.progress.begin(scenario.name);
         let number = self.count.fetch_add(1, Ordering::Relaxed);
         let unique = format!("s{number}-{}", self.workdir.run().as_str());
@@ -378,7 +381,7 @@ impl Running {
                 Instant::now(),
             );
         }
-        error
+        error.into_iter().chain(self.share.lost().await).reduce(|error, lost| format!("{lost}; {error}"))
     }
 
     /// How long each declared prefix was watched.

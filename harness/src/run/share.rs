@@ -240,15 +240,24 @@ impl Share {
         applied.map_err(|error| Stop(error.to_string()))
     }
 
+    /// A backend that ended though nobody asked it to: what the scenario saw from then on is no fault of the system.
+    pub(super) async fn lost(&self) -> Option<String> {
+        match (self.postgres.lost().await, self.etcd.lost().await) {
+            (Some(lost), _) | (None, Some(lost)) => Some(lost),
+            (None, None) => self.kafka.lost().await,
+        }
+    }
+
     /// Gives the share back: the databases and the keys of the scenario; what is its own ends.
     pub(super) async fn give_back(&self) {
         let own = |backend| self.own.contains(&backend);
         match own(Own::Postgres) {
             true => self.postgres.finish().await,
             false => {
-                for (database, _) in &self.databases {
+                let dropped = self.databases.iter().map(|(database, _)| async {
                     _ = self.postgres.drop_database(&self.names.database(database)).await;
-                }
+                });
+                futures_util::future::join_all(dropped).await;
             }
         }
         match own(Own::Etcd) {
@@ -267,12 +276,11 @@ async fn databases(
     postgres: &Postgres,
     names: &Names,
 ) -> Result<Vec<(&'static str, String)>, Stop> {
-    let mut databases = Vec::new();
-    for database in system.databases() {
-        let made = postgres.create_database(&names.database(database)).await;
-        databases.push((database, made.map_err(|error| Stop::because("postgres", error))?));
-    }
-    Ok(databases)
+    let made = system.databases().into_iter().map(|database| async move {
+        let url = postgres.create_database(&names.database(database)).await;
+        Ok((database, url.map_err(|error| Stop::because("postgres", error))?))
+    });
+    futures_util::future::try_join_all(made).await
 }
 
 async fn etcd(stack: &Stack, backends: &Backends, workdir: &Workdir) -> Result<Arc<Etcd>, Stop> {

@@ -24,6 +24,7 @@ pub struct Stack {
     pub(super) watches_probes: bool,
     pub(super) judged_early: bool,
     pub(super) declares: Option<fn(&mut Declaration)>,
+    pub(super) long: bool,
 }
 
 /// What a changed copy is called, and what is changed.
@@ -64,6 +65,7 @@ impl Stack {
             watches_probes: false,
             judged_early: false,
             declares: None,
+            long: false,
         }
     }
 
@@ -122,10 +124,11 @@ impl Stack {
         self
     }
 
-    /// The drive starts a real Prometheus. Where there is none the scenario is skipped.
+    /// The drive starts a real Prometheus, which looks at its targets only after five seconds. Where there is none the
+    /// scenario is skipped.
     pub fn needs_prometheus(mut self) -> Stack {
         self.needs_prometheus = true;
-        self
+        self.long()
     }
 
     /// A real Prometheus is given each scrape configuration and the same answers, and SCRAPE-05 compares. Where there is none
@@ -167,6 +170,12 @@ impl Stack {
     /// Changes what the system says of itself, for this scenario alone (a promise that only its settings make).
     pub fn declares(mut self, change: fn(&mut Declaration)) -> Stack {
         self.declares = Some(change);
+        self
+    }
+
+    /// It takes many times as long as most: a suite begins with it, so that it does not end with waiting for it alone.
+    pub fn long(mut self) -> Stack {
+        self.long = true;
         self
     }
 

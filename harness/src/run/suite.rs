@@ -13,7 +13,9 @@ use crate::report::{Plan, RunReport, ScenarioReport};
 use crate::workdir::{RunDirectory, RunId};
 
 /// How many scenarios run at once unless told otherwise: they wait more than they work.
-pub const JOBS: usize = 4;
+pub fn jobs() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from).saturating_mul(2).clamp(4, 12)
+}
 
 /// What is to be run.
 pub struct Suite<'s> {

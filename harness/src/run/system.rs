@@ -47,6 +47,13 @@ impl System {
         databases
     }
 
+    /// A name that two services have: nobody could say which of them is meant.
+    pub(super) fn named_twice(&self) -> Option<&'static str> {
+        let mut names: Vec<_> = self.services.iter().map(|service| service.name).collect();
+        names.sort_unstable();
+        names.windows(2).find(|pair| pair[0] == pair[1]).map(|pair| pair[0])
+    }
+
     pub fn service(&self, name: &str) -> Option<&ServiceProgram> {
         self.services.iter().find(|service| service.name == name)
     }

@@ -1,5 +1,7 @@
 //! The scenario suite under `cargo test`: one test for each scenario, one for each defect, with libtest's own command line.
 
+mod unnoticed;
+
 use std::collections::{BTreeMap, HashMap};
 use std::io::Write as _;
 use std::path::Path;
@@ -10,6 +12,7 @@ use libtest_mimic::{Arguments, Failed, Trial};
 use tokio::runtime::Runtime;
 use tokio::sync::OnceCell;
 
+use super::sequence::Sequence;
 use super::{Defect, Engine, EngineOptions, Outcome, Proof, Scenario, System, Task, judge_defect};
 use crate::backend::Selection;
 use crate::inert::printed;
@@ -20,43 +23,68 @@ use crate::report::terminal::{self, Layout};
 use crate::report::{ScenarioReport, Shard, ShardError};
 use crate::snapshot::Snapshots;
 
-/// How many tests run at once unless the command line says: they wait more than they work.
-const TESTS_AT_ONCE: usize = 4;
-
 /// The main function of a scenario suite. Serves the hidden subcommands first.
 pub fn test_main(systems: impl FnOnce() -> Vec<System>) -> ExitCode {
     crate::process::serve_hidden_subcommands();
     crate::snapshot::tell_differences_once();
     let mut arguments = Arguments::from_args();
-    arguments.test_threads.get_or_insert(TESTS_AT_ONCE);
-    let (known, shard) = match known_findings().and_then(|known| Ok((known, shard()?))) {
+    arguments.test_threads.get_or_insert_with(super::jobs);
+    let options = || Ok((known_findings()?, shard()?, Sequence::from_environment()?));
+    let (known, shard, sequence) = match options() {
         Ok(options) => options,
-        Err(error) => {
+        Err::<_, String>(error) => {
             _ = writeln!(anstream::stderr(), "error: {error}");
             return ExitCode::from(2);
         }
     };
     let suite = Arc::new(Suite::new(systems(), known));
-    let mut trials = trials(&suite, shard.is_none());
+    let mut entries = entries(&suite);
     if let Some(shard) = shard {
         let mut places = 0..;
-        trials.retain(|_| places.next().is_some_and(|place| shard.has(place)));
+        entries.retain(|_| places.next().is_some_and(|place| shard.has(place)));
     }
+    if let Some(told) = sequence.told() {
+        _ = writeln!(anstream::stderr(), "{told}");
+    }
+    sequence.apply(&mut entries, |entry| entry.long);
+    let mut trials: Vec<Trial> = entries.into_iter().map(|entry| entry.trial).collect();
+    trials.extend(shard.is_none().then(|| in_retrospect(&suite)).into_iter().flatten());
     let conclusion = libtest_mimic::run(&arguments, trials);
     suite.end(!conclusion.has_failed());
     conclusion.exit_code()
 }
 
-fn trials(suite: &Arc<Suite>, whole: bool) -> Vec<Trial> {
-    let mut trials = vec![snapshots_are_kept(suite)];
+/// A test, and whether it takes many times as long as most.
+struct Entry {
+    trial: Trial,
+    long: bool,
+}
+
+fn entries(suite: &Arc<Suite>) -> Vec<Entry> {
+    let mut entries = vec![Entry { trial: snapshots_are_kept(suite), long: false }];
     for system in &suite.systems {
-        trials.extend((0..system.scenarios.len()).map(|number| scenario_trial(suite, system, number)));
-        trials.extend((0..system.proofs.len()).map(|number| proof_trial(suite, system, number)));
-        trials.extend((0..system.defects.len()).map(|number| defect_trial(suite, system, number)));
+        let long = |scenario: &Scenario| (scenario.stack)().long;
+        entries.extend(system.scenarios.iter().enumerate().map(|(number, scenario)| Entry {
+            trial: scenario_trial(suite, system, number),
+            long: long(scenario),
+        }));
+        entries.extend(system.proofs.iter().enumerate().map(|(number, proof)| Entry {
+            trial: proof_trial(suite, system, number),
+            long: long(&proof.scenario),
+        }));
+        entries.extend(system.defects.iter().enumerate().map(|(number, defect)| Entry {
+            trial: defect_trial(suite, system, number),
+            long: system.scenario(defect.scenario).is_some_and(long),
+        }));
     }
-    // Last, so that it waits for what the others run anyway. A shard alone cannot say what is gone.
-    trials.extend((whole && suite.known.is_some()).then(|| known_are_found(suite)));
-    trials
+    entries
+}
+
+/// Tests that look back on what the others ran. Last, so that they wait for nothing that would not run anyway; a shard has not
+/// seen enough to say what is gone.
+fn in_retrospect(suite: &Arc<Suite>) -> Vec<Trial> {
+    let known = suite.known.is_some().then(|| known_are_found(suite));
+    known.into_iter().chain(unnoticed::trial(suite)).collect()
 }
 
 /// The share of the tests that `PROBITY_SHARD=I/N` asks for.

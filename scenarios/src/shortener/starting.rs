@@ -22,6 +22,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
                     .own(Own::Kafka)
                     .own(Own::Postgres)
                     .started_by_drive()
+                    .long()
             },
             drive: drive!(orders::eight_orders),
         },
@@ -57,7 +58,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
             name: "readiness_follows_the_backends",
             family: "start",
             about: "readiness is false while a needed backend is away, liveness is not",
-            stack: || Stack::of(&[API, RPC, CONSUMER]).own(Own::Kafka).watches_probes(),
+            stack: || Stack::of(&[API, RPC, CONSUMER]).own(Own::Kafka).watches_probes().long(),
             drive: drive!(readiness),
         },
         Scenario {
@@ -152,6 +153,7 @@ async fn late_collector(running: &mut Running) -> Result<(), Stop> {
         running.start(service).await?;
     }
     running.phase("collector away");
+    running.ready(CONSUMER, READY).await;
     // A service that does not listen yet will not be ready either.
     if running.address(API, "admin").is_some() {
         running.ready(API, READY).await;

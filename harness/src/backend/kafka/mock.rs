@@ -95,6 +95,11 @@ impl Mock {
         done.map_err(|reason| ActionError::Failed { kind: Kind::Kafka, action: action.name(), reason })
     }
 
+    pub(super) async fn lost(&self) -> Option<String> {
+        let running = self.running.lock().await;
+        running.as_ref()?.process.exit().map(|exit| format!("kafka ended by itself: {exit}"))
+    }
+
     pub(super) async fn finish(&self) {
         self.proxy.set_target(None);
         if let Some(running) = self.running.lock().await.take() {
