@@ -378,6 +378,7 @@ pub struct GroupOffset {
 pub struct Scrape {
     pub process: ProcessId,
     pub service: String,
+    /// When it was asked, as Prometheus stamps its samples: what ended later may be in the answer or not.
     pub at: UnixNanos,
     pub stage: ScrapeStage,
     pub answer: HttpAnswer,

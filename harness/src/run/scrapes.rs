@@ -29,11 +29,12 @@ impl Running {
         };
         let (process, service) = (instance.id.clone(), instance.service.to_string());
         let insisted = instance.insisted.filter(|(known, _)| *known == role).map(|(_, address)| address);
+        let at = now();
         let answer = match instance.addresses.get(&role).or(insisted) {
             Some(address) => ask(&self.client, address, &path, None).await.0,
             None => HttpAnswer { error: Some(format!("no {role} port is open")), ..HttpAnswer::default() },
         };
-        self.evidence.scrapes.push(Scrape { process, service, at: now(), stage, answer });
+        self.evidence.scrapes.push(Scrape { process, service, at, stage, answer });
     }
 
     /// Waits until what a producer of records has counted stands still: an acknowledgement is counted a moment after the
