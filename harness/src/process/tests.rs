@@ -350,9 +350,9 @@ async fn a_hidden_subcommand_of_our_own_binary_is_a_program_too() {
 fn it_works_without_a_runtime() {
     let run = Run::new();
     let process = run.shell("sleep 1000");
-    assert!(process.signal(Signal::INT));
+    assert!(process.signal(Signal::TERM));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    assert_eq!(runtime.block_on(process.wait()).status, Status::Signal(2));
+    assert_eq!(runtime.block_on(process.wait()).status, Status::Signal(15));
     runtime.block_on(run.ends());
 }
 
