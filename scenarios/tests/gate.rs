@@ -226,6 +226,8 @@ fn every_test_is_in_one_shard() -> Result<(), Failed> {
         Ok::<_, Failed>(output.text.lines().map(String::from).collect::<Vec<_>>())
     };
     let mut whole = list("")?;
+    // It looks back on all the others: a shard has not seen enough.
+    whole.retain(|line| !line.contains("no_break_goes_unnoticed"));
     let shards = ["1/3", "2/3", "3/3"].into_iter().map(list).collect::<Result<Vec<_>, _>>()?;
     let sizes: Vec<usize> = shards.iter().map(Vec::len).collect();
     let mut all = shards.concat();
