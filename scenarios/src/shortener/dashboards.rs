@@ -29,6 +29,10 @@ const INTERVAL: Duration = Duration::from_secs(1);
 const LIMIT: Duration = Duration::from_secs(60);
 /// Clicks, and details, of one burst.
 const BURST: usize = 10;
+/// Bursts until everything that can have a rate has one.
+const BURSTS_MAX: usize = 5;
+/// How long after a burst was scraped rules and rates may take.
+const SETTLED: Duration = Duration::from_secs(5);
 
 async fn shown(running: &mut Running) -> Result<(), Stop> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
@@ -39,12 +43,18 @@ async fn shown(running: &mut Running) -> Result<(), Stop> {
     let code = link(running).await?;
     running.says(API, ENDPOINTS, Duration::from_secs(5)).await;
     let prometheus = running.prometheus(PROMETHEUS, RULES, INTERVAL).await?;
-    // What increases between two scrapes has a rate: so there are two bursts, each seen.
-    for burst in 1..=2 {
+    traffic(running, &code, 1).await?;
+    seen(&prometheus, BURST).await?;
+    let mut findings = vec![Err("not evaluated".to_string()); expressions.len()];
+    // What increases between two scrapes has a rate; whatever was scraped for the first time after its last burst has none.
+    for burst in 2..=BURSTS_MAX {
         traffic(running, &code, burst).await?;
         seen(&prometheus, burst * BURST).await?;
+        evaluate(&prometheus, &expressions, &mut findings).await;
+        if findings.iter().all(Result::is_ok) {
+            break;
+        }
     }
-    let findings = evaluated(&prometheus, &expressions).await;
     for (expression, finding) in expressions.iter().zip(findings) {
         running.expect_that(&expression.place, "data from Prometheus", finding);
     }
@@ -81,20 +91,19 @@ async fn seen(prometheus: &Prometheus, count: usize) -> Result<(), Stop> {
     waited.await.map_err(|error| Stop(error.to_string()))
 }
 
-/// What is wrong with each expression, once nothing is or the limit has passed: rules and rates are there a scrape later.
-async fn evaluated(prometheus: &Prometheus, expressions: &[Expression]) -> Vec<Result<(), String>> {
-    let mut findings = vec![Err("not evaluated in time".to_string()); expressions.len()];
-    let waited = until("data for each expression", LIMIT / 3, async || -> Result<_, Never> {
+/// Looks for what was missing so far, until nothing is or the limit has passed: rules and rates are there a scrape later.
+async fn evaluate(prometheus: &Prometheus, expressions: &[Expression], findings: &mut [Result<(), String>]) {
+    let waited = until("data for each expression", SETTLED, async || -> Result<_, Never> {
         for (finding, expression) in findings.iter_mut().zip(expressions) {
-            // The limit may pass in the middle of a look: each finding is of the last time that it was looked at.
-            *finding = has_data(prometheus, expression).await;
+            if finding.is_err() {
+                *finding = has_data(prometheus, expression).await;
+            }
         }
         let missing = findings.iter().filter(|finding| finding.is_err()).count();
         Ok(if missing == 0 { Probe::Ready(()) } else { Probe::NotYet(format!("{missing} without data")) })
     });
     // What is missing is in the findings.
     _ = waited.await;
-    findings
 }
 
 async fn has_data(prometheus: &Prometheus, expression: &Expression) -> Result<(), String> {
@@ -103,7 +112,7 @@ async fn has_data(prometheus: &Prometheus, expression: &Expression) -> Result<()
         return Err(why_empty(prometheus, expression).await);
     }
     if series.iter().all(|series| series.value.is_nan()) {
-        return Err("nothing but NaN: its rates are 0".to_string());
+        return Err(format!("nothing but NaN: its rates are 0{}", scraped(prometheus, expression).await));
     }
     if let Some(selector) = exemplar_selector(expression) {
         let found = prometheus.exemplars(&selector).await.map_err(|error| error.to_string())?;
@@ -112,6 +121,22 @@ async fn has_data(prometheus: &Prometheus, expression: &Expression) -> Result<()
         }
     }
     Ok(())
+}
+
+/// How often each metric was scraped, and what it came to.
+async fn scraped(prometheus: &Prometheus, expression: &Expression) -> String {
+    let mut text = String::new();
+    for name in metric_names(&expression.text) {
+        for asked in [
+            format!("max(count_over_time({name}[1m]))"),
+            format!("max(changes({name}[1m]))"),
+            format!("max({name})"),
+        ] {
+            let value = prometheus.query(&asked).await.ok().and_then(|series| Some(series.first()?.value));
+            text += &format!(", {asked} = {value:?}");
+        }
+    }
+    text
 }
 
 /// What of it Prometheus does not know.
