@@ -208,12 +208,7 @@ impl Shortener {
         self.build.stimulus(&api, "click", "GET", "/abc", 500);
         self.name_trace(root, "00");
         if kept {
-            let span = self.build.span(&api, Kind::Client, "SELECT links").child_of(root);
-            span.attribute("db.system.name", "postgresql")
-                .attribute("db.query.summary", "SELECT links")
-                .attribute("error.type", "connection_closed")
-                .status(Status::Error)
-                .add();
+            self.failed_query(root);
         }
     }
 
@@ -283,6 +278,11 @@ impl Shortener {
     /// The database is cut: 500.
     pub(crate) fn database_cut(&mut self) {
         let root = self.request("click", "GET", "/{code}", "/abc", 500);
+        self.failed_query(root);
+    }
+
+    /// The lookup of a link, ended by a connection that was closed.
+    fn failed_query(&mut self, root: Address) {
         let api = self.api.clone();
         let span = self.build.span(&api, Kind::Client, "SELECT links").child_of(root);
         span.attribute("db.system.name", "postgresql")
