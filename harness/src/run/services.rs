@@ -134,26 +134,16 @@ impl Running {
     async fn all_ports(&self, number: usize) {
         let instance = &self.instances[number];
         let declared = self.declared_ports(instance.service);
-        let name = format!("every port of {}", instance.id);
-        let waited = until(&name, LISTEN_LIMIT, async || -> Result<_, Never> {
-            let known = instance.addresses.all().len();
-            let over = known >= declared || instance.process.exit().is_some();
-            Ok(if over { Look::Ready(()) } else { Look::NotYet(format!("{known} of {declared}")) })
-        });
-        // One that never opens fails whatever needs it, by name.
-        _ = waited.await;
+        said(instance, "every port", |addresses| addresses.all().len() >= declared).await;
     }
 
     /// Waits until we know where the newest instance of a service has its port of that role, if it lives and should have one.
     pub(super) async fn port_known(&self, service: &str, role: &str) {
         let newest = self.instances.iter().rfind(|instance| instance.service == service);
-        let Some(instance) = newest.filter(|instance| instance.insisted.is_none()) else { return };
-        let name = format!("port {role} of {}", instance.id);
-        let waited = until(&name, LISTEN_LIMIT, async || -> Result<_, Never> {
-            let over = instance.addresses.get(role).is_some() || instance.process.exit().is_some();
-            Ok(if over { Look::Ready(()) } else { Look::NotYet("not in its log".into()) })
-        });
-        _ = waited.await;
+        let awaited = newest.filter(|new| new.insisted.is_none() && new.addresses.get(role).is_none());
+        if let Some(instance) = awaited {
+            said(instance, &format!("port {role}"), |addresses| addresses.get(role).is_some()).await;
+        }
     }
 
     /// Waits until an instance has said where its admin port is, has exited, or has had its time.
@@ -226,4 +216,15 @@ impl Running {
             self.collector_proxy.as_ref().map_or(self.collector.address(), |proxy| proxy.address())
         )
     }
+}
+
+/// Waits until the log of an instance has said what is awaited of its ports, until it has exited, or has had its time: what
+/// never opens fails whatever needs it, by name.
+async fn said(instance: &Instance, what: &str, is_said: impl Fn(&Addresses) -> bool) {
+    let name = format!("{what} of {}", instance.id);
+    let waited = until(&name, LISTEN_LIMIT, async || -> Result<_, Never> {
+        let over = is_said(&instance.addresses) || instance.process.exit().is_some();
+        Ok(if over { Look::Ready(()) } else { Look::NotYet("not in its log".into()) })
+    });
+    _ = waited.await;
 }
