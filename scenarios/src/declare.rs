@@ -6,6 +6,21 @@ pub(crate) fn edge(from: &str, to: &str, over: EdgeKind) -> Edge {
     Edge { from: from.into(), to: to.into(), over, routes: Vec::new() }
 }
 
+/// An operation that a request to that service drives, whose root is its server span, and that needs nobody else.
+pub(crate) fn operation(service: &str, name: &str, method: &str, route: &str) -> Operation {
+    Operation {
+        name: name.into(),
+        service: service.into(),
+        method: method.into(),
+        route: route.into(),
+        root: Kind::Server,
+        spawns: Vec::new(),
+        calls: None,
+        degraded_when: Default::default(),
+        budget_ms: None,
+    }
+}
+
 pub(crate) fn service(name: &str, ports: Vec<Port>, needs: &[&str]) -> ServiceDeclaration {
     let pool = Saturated::Pool { backend: "postgres".into() };
     ServiceDeclaration {

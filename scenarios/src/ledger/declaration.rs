@@ -164,17 +164,7 @@ fn database() -> Vec<Family> {
 }
 
 fn operations() -> Vec<Operation> {
-    let operation = |name: &str, method: &str, route: &str| Operation {
-        name: name.into(),
-        service: GATEWAY.into(),
-        method: method.into(),
-        route: route.into(),
-        root: Kind::Server,
-        spawns: Vec::new(),
-        calls: None,
-        degraded_when: Default::default(),
-        budget_ms: None,
-    };
+    let operation = |name, method, route| operation(GATEWAY, name, method, route);
     let waits_for_accounts = |name, route| Operation {
         calls: Some(ACCOUNTS.into()),
         budget_ms: Some(ACCOUNTS_BUDGET_MS),

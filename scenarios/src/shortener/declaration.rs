@@ -103,17 +103,7 @@ fn analytics_consumer() -> ServiceDeclaration {
 }
 
 fn operations() -> Vec<Operation> {
-    let operation = |name: &str, method: &str, route: &str| Operation {
-        name: name.into(),
-        service: API.into(),
-        method: method.into(),
-        route: route.into(),
-        root: Kind::Server,
-        spawns: Vec::new(),
-        calls: None,
-        degraded_when: Default::default(),
-        budget_ms: None,
-    };
+    let operation = |name, method, route| operation(API, name, method, route);
     let click = Spawned {
         service: API.into(),
         kind: Kind::Producer,
