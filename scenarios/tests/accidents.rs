@@ -3,7 +3,6 @@
 //!
 //! This program is both: the tests, and, where `ACCIDENTS_COMMAND` is set, the command that they start.
 
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use std::process::{Command, ExitCode, Stdio};
 use std::time::Duration;
@@ -14,6 +13,10 @@ use probity::process::survivors;
 use probity::run::{Drive, Own, Request, Running, Scenario, ServiceProgram, Stack, Stop, System};
 use probity::workdir::RunId;
 use serde_json::{Value, json};
+
+mod place;
+
+use place::{Output, Place};
 
 const API: &str = "url-api";
 
@@ -115,48 +118,15 @@ async fn backend_dies(running: &mut Running) -> Result<(), Stop> {
 
 // === The tests ===
 
-/// A directory to work in, and the command that works there.
-struct Place {
-    directory: tempfile::TempDir,
-}
-
-struct Output {
-    code: Option<i32>,
-    text: String,
-}
-
-impl Place {
-    fn new() -> Result<Place, Failed> {
-        let directory = tempfile::tempdir()?;
-        // Postgres runs as somebody else in it.
-        std::fs::set_permissions(directory.path(), std::fs::Permissions::from_mode(0o755))?;
-        Ok(Place { directory })
-    }
-
-    fn probity(&self, arguments: &[&str]) -> Result<Output, Failed> {
-        let mut command = Command::new(std::env::current_exe()?);
-        command
-            .args(arguments)
-            .env("ACCIDENTS_COMMAND", "1")
-            .env_remove("COLUMNS")
-            .env_remove("PROBITY_KNOWN");
-        command
-            .env("CARGO_TARGET_DIR", self.directory.path().join("target"))
-            .current_dir(self.directory.path());
-        // Whatever it starts works beneath it, and is found by that.
-        command.env("TMPDIR", self.directory.path());
-        let output = command.output()?;
-        let text =
-            [output.stdout, output.stderr].map(|text| String::from_utf8_lossy(&text).into_owned()).concat();
-        Ok(Output { code: output.status.code(), text })
-    }
+/// The command, at work in that place.
+fn probity(place: &Place, arguments: &[&str]) -> Result<Output, Failed> {
+    place.start(arguments, &[("ACCIDENTS_COMMAND", "1")])
 }
 
 fn accidents() -> Result<(), Failed> {
     let place = Place::new()?;
-    let output = place.probity(&["run", "--json", "report.json"])?;
-    let report: Value =
-        serde_json::from_str(&std::fs::read_to_string(place.directory.path().join("report.json"))?)?;
+    let output = probity(&place, &["run", "--json", "report.json"])?;
+    let report: Value = serde_json::from_str(&std::fs::read_to_string(place.path("report.json"))?)?;
     let scenarios = report["scenarios"].as_array().cloned().unwrap_or_default();
     let of =
         |name: &str| scenarios.iter().find(|scenario| scenario["name"] == name).cloned().unwrap_or_default();
@@ -189,7 +159,7 @@ fn accidents() -> Result<(), Failed> {
 }
 
 fn no_such_defect() -> Result<(), Failed> {
-    let output = Place::new()?.probity(&["run", "--defect", "no-such-defect"])?;
+    let output = probity(&Place::new()?, &["run", "--defect", "no-such-defect"])?;
     expect(output.code == Some(2) && output.text.contains("no-such-defect"), "wrong input", &output)
 }
 
@@ -198,7 +168,7 @@ fn full_disk() -> Result<(), Failed> {
     let evidence = disk.0.path().join("evidence");
     let arguments = ["run", "a_create_goes_on", "another_create_goes_on", "--evidence"];
     let output =
-        Place::new()?.probity(&[&arguments[..], &[evidence.to_str().unwrap_or_default()]].concat())?;
+        probity(&Place::new()?, &[&arguments[..], &[evidence.to_str().unwrap_or_default()]].concat())?;
     let said = output.text.contains("No space left on device");
     expect(output.code == Some(2) && said && !output.text.contains("panicked"), "an error", &output)
 }

@@ -5,12 +5,16 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode};
+use std::process::ExitCode;
 
 use libtest_mimic::{Arguments, Failed, Trial};
 use probity::cli::Host;
 use probity::run::System;
 use serde_json::Value;
+
+mod place;
+
+use place::{Output, Place};
 
 /// What is run here: quick ones that cross every service.
 const SCENARIOS: [&str; 4] = [
@@ -64,25 +68,7 @@ fn suite(snapshots: &Path) -> Vec<System> {
     systems
 }
 
-/// A directory to work in, and the command that works there.
-struct Place {
-    directory: tempfile::TempDir,
-}
-
-struct Output {
-    code: Option<i32>,
-    text: String,
-}
-
 impl Place {
-    fn new() -> Result<Place, Failed> {
-        Ok(Place { directory: tempfile::tempdir()? })
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.directory.path().join(name)
-    }
-
     fn probity(&self, arguments: &[&str]) -> Result<Output, Failed> {
         self.start(arguments, &[("GATE_COMMAND", "1")])
     }
@@ -91,21 +77,6 @@ impl Place {
     fn suite(&self, arguments: &[&str], environment: &[(&str, &str)]) -> Result<Output, Failed> {
         let all = &[("GATE_SUITE", ""), ("INSTA_UPDATE", "no")];
         self.start(arguments, &[all, environment].concat())
-    }
-
-    fn start(&self, arguments: &[&str], environment: &[(&str, &str)]) -> Result<Output, Failed> {
-        let mut command = Command::new(std::env::current_exe()?);
-        for name in ["COLUMNS", "PROBITY_KNOWN", "PROBITY_SHARD", "GITHUB_ACTIONS"] {
-            command.env_remove(name);
-        }
-        command.args(arguments).envs(environment.iter().copied());
-        // Runs are kept here, apart from those of whoever runs the tests; so is what a red one leaves for a look.
-        command.env("CARGO_TARGET_DIR", self.path("target")).env("TMPDIR", self.directory.path());
-        command.current_dir(self.directory.path());
-        let output = command.output()?;
-        let text =
-            [output.stdout, output.stderr].map(|text| String::from_utf8_lossy(&text).into_owned()).concat();
-        Ok(Output { code: output.status.code(), text })
     }
 
     /// The chosen scenarios, with these options.
