@@ -16,6 +16,7 @@ mod privacy;
 mod span;
 mod spans;
 mod thresholds;
+mod work;
 
 pub use case::Case;
 pub use date::{Date, DateError};
@@ -28,6 +29,7 @@ pub use privacy::*;
 pub use span::*;
 pub use spans::{Resource, Span, Spans};
 pub use thresholds::{Override, Thresholds};
+pub use work::*;
 
 /// Nanoseconds since the Unix epoch.
 pub type UnixNanos = u64;

@@ -7,12 +7,15 @@ pub(crate) mod conventions;
 #[cfg(test)]
 mod defect_rows;
 #[cfg(test)]
+mod defect_rows_delivery;
+#[cfg(test)]
 mod defect_rows_metrics;
 #[cfg(test)]
 mod defect_rows_private;
 #[cfg(test)]
 mod defect_rows_traces;
 mod degrade;
+pub(crate) mod effects;
 mod expect;
 pub(crate) mod exposed;
 pub(crate) mod log;

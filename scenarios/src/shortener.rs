@@ -6,6 +6,7 @@ mod dashboards;
 mod declaration;
 mod defects;
 mod degradation;
+mod delivery;
 mod linkage;
 mod logging;
 mod orders;
@@ -65,6 +66,7 @@ fn scenarios() -> Vec<Scenario> {
         dashboards::scenarios(),
         starting::scenarios(),
         degradation::scenarios(),
+        delivery::scenarios(),
     ];
     families.into_iter().flatten().collect()
 }

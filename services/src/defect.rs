@@ -60,6 +60,10 @@ defects! {
     BatchLinksFirstOnly, "batch-links-first-only", "analytics-consumer", "links a batch to the creator of its first record only";
     ConsumerWithoutSpan, "consumer-without-span", "analytics-consumer", "starts no process span, so that its other spans have no parent";
     KafkaAttributesMissing, "kafka-attributes-missing", "analytics-consumer", "leaves partition, offset and event id off its messaging spans";
+    CommitBeforeWork, "commit-before-work", "analytics-consumer", "commits a record's offset before its work is done";
+    CommitOnError, "commit-on-error", "analytics-consumer", "commits a record that could not be stored, and goes on to the next";
+    PoisonBlocksPartition, "poison-blocks-partition", "read-model", "tries a record that it cannot read again and again";
+    ProducerAcksZero, "producer-acks-zero", "url-api", "sends records without waiting for an acknowledgement";
     OffsetResetLatest, "offset-reset-latest", "analytics-consumer", "begins at the end of a topic it has not read before";
 
     MetricsGateClosed, "metrics-gate-closed", "url-api", "exposes the metrics of its runtime and none of its own";
@@ -100,6 +104,7 @@ defects! {
     DegradeTo500, "degrade-to-500", "url-api", "answers 500 when the click count cannot be had";
     DegradeSilently, "degrade-silently", "url-api", "answers 0 clicks without a mark in the answer and without a log";
     DegradeCatchesTimeoutOnly, "degrade-catches-timeout-only", "url-api", "degrades on time-outs only and answers 500 for every other failure";
+    DropEndpointsOnEtcdLoss, "drop-endpoints-on-etcd-loss", "url-api", "forgets the endpoints that it knows when etcd goes away";
     NoDeadline, "no-deadline", "url-api", "calls without a deadline";
     NoRecovery, "no-recovery", "url-api", "opens the circuit at the first failed call and never closes it";
     NoFlushOnShutdown, "no-flush-on-shutdown", "analytics-rpc", "exits without exporting what it has recorded";

@@ -35,7 +35,7 @@ use super::{
 };
 use crate::{
     model::{GroupOffset, Record},
-    proxy::Proxy,
+    proxy::{Fault, Proxy},
     until::{Probe, until},
     workdir::Workdir,
 };
@@ -43,6 +43,16 @@ use crate::{
 /// How long a new topic may take until each of its partitions has a leader.
 const TOPIC_LIMIT: Duration = Duration::from_secs(15);
 const EXTERNAL_LIMIT: Duration = Duration::from_secs(10);
+
+/// Fewer bytes than any request with a record that has a context and an event; more than a look for metadata, or two.
+const RECORD_BYTES: u64 = 200;
+
+/// That records are being lost.
+#[derive(Debug)]
+pub struct Losing {
+    /// Bytes that had passed before.
+    received: u64,
+}
 
 /// One Kafka, running or not.
 pub struct Kafka {
@@ -182,6 +192,51 @@ impl Kafka {
             Host::Mock(mock) => mock.lost().await,
             Host::Own(server) => server.lost().await,
             Host::External(_) => None,
+        }
+    }
+
+    /// Loses the next records on their way to it, as a broker does that dies with them in hand: until [`Kafka::found`].
+    ///
+    /// Where it has a proxy, everything that is sent is lost. The caller has the broker for itself, and nobody but the
+    /// producer is connected.
+    ///
+    /// # Errors
+    /// [`ActionError::Unsupported`] for brokers that run elsewhere.
+    pub async fn lose(&self) -> Result<Losing, ActionError> {
+        let action = Action::Network(Fault::BlackHole);
+        action.supported(Kind::Kafka, &self.provider)?;
+        match &self.host {
+            Host::Mock(mock) => mock.lose().await.map_err(|reason| ActionError::Failed {
+                kind: Kind::Kafka,
+                action: "lose records",
+                reason,
+            })?,
+            Host::Own(_) => self.apply(action).await?,
+            Host::External(_) => {}
+        }
+        Ok(Losing { received: self.received() })
+    }
+
+    /// Whether records have been lost since.
+    pub async fn has_lost(&self, losing: &Losing) -> bool {
+        match &self.host {
+            Host::Mock(mock) => mock.has_lost().await,
+            _ => self.received() >= losing.received + RECORD_BYTES,
+        }
+    }
+
+    /// Ends what [`Kafka::lose`] began: the connections are reset, and what they held is gone.
+    pub async fn found(&self) -> Result<(), ActionError> {
+        match &self.host {
+            Host::Mock(_) => Ok(()),
+            _ => self.apply(Action::Network(Fault::None)).await,
+        }
+    }
+
+    fn received(&self) -> u64 {
+        match &self.host {
+            Host::Own(server) => server.proxy.received(),
+            _ => 0,
         }
     }
 

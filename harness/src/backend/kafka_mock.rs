@@ -34,6 +34,8 @@ pub(super) const GROUP_SESSION_MS: i32 = 3_000;
 pub(super) const GROUP_HEARTBEAT_MS: i32 = 300;
 /// The one broker of the cluster.
 const BROKER: i32 = 1;
+/// The number of the requests that bring records, in Kafka's protocol.
+const PRODUCE: i16 = 0;
 /// A command is a word, a topic (at most 249 bytes) and a number.
 const LINE_BYTES_MAX: u64 = 512;
 const PARTITIONS_MAX: i32 = 1024;
@@ -97,6 +99,10 @@ pub(super) enum Command {
     Up,
     /// Every answer is held back that long, in milliseconds.
     RoundTrip(i32),
+    /// The next request that brings records ends its connection, and the records are gone.
+    Lose,
+    /// Whether that has happened; an error until then.
+    Lost,
     Quit,
 }
 
@@ -107,6 +113,8 @@ impl Command {
             Command::Down => "down\n".to_owned(),
             Command::Up => "up\n".to_owned(),
             Command::RoundTrip(millis) => format!("rtt {millis}\n"),
+            Command::Lose => "lose\n".to_owned(),
+            Command::Lost => "lost\n".to_owned(),
             Command::Quit => "quit\n".to_owned(),
         }
     }
@@ -121,6 +129,8 @@ impl Command {
                 Ok(millis @ 0..=ROUND_TRIP_MS_MAX) => Ok(Command::RoundTrip(millis)),
                 _ => Err(format!("a round trip takes 0 to {ROUND_TRIP_MS_MAX} ms, not {millis}")),
             },
+            ["lose"] => Ok(Command::Lose),
+            ["lost"] => Ok(Command::Lost),
             ["quit"] => Ok(Command::Quit),
             _ => Err(format!("unknown command: {}", line.trim_end())),
         }
@@ -174,6 +184,7 @@ impl Cluster {
 
     fn apply(&self, command: &Command) -> Result<(), String> {
         let cluster = self.cluster.as_ptr();
+        let mut to_lose = 0;
         // SAFETY: the cluster is live, and the topic's name a C string that outlives the call. Each call hands its order
         // to the cluster's own thread and waits until it is carried out.
         let code = unsafe {
@@ -184,9 +195,23 @@ impl Cluster {
                 Command::Down => c::rd_kafka_mock_broker_set_down(cluster, BROKER),
                 Command::Up => c::rd_kafka_mock_broker_set_up(cluster, BROKER),
                 Command::RoundTrip(millis) => c::rd_kafka_mock_broker_set_rtt(cluster, BROKER, *millis),
+                Command::Lose => c::rd_kafka_mock_broker_push_request_error_rtts(
+                    cluster,
+                    BROKER,
+                    PRODUCE,
+                    1,
+                    c::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR__TRANSPORT,
+                    0,
+                ),
+                Command::Lost => {
+                    c::rd_kafka_mock_broker_error_stack_cnt(cluster, BROKER, PRODUCE, &mut to_lose)
+                }
                 Command::Quit => return Ok(()),
             }
         };
+        if to_lose > 0 {
+            return Err("nothing was lost yet".to_owned());
+        }
         match rdkafka::types::RDKafkaErrorCode::from(code) {
             rdkafka::types::RDKafkaErrorCode::NoError => Ok(()),
             error => Err(error.to_string()),
@@ -240,6 +265,8 @@ mod tests {
             Command::Up,
             Command::RoundTrip(0),
             Command::RoundTrip(ROUND_TRIP_MS_MAX),
+            Command::Lose,
+            Command::Lost,
             Command::Quit,
         ];
         for command in commands {
@@ -284,6 +311,9 @@ mod tests {
             ("down\n", "ok"),
             ("up\n", "ok"),
             ("rtt 5\n", "ok"),
+            ("lost\n", "ok"),
+            ("lose\n", "ok"),
+            ("lost\n", "error nothing was lost yet"),
             ("sing\n", "error unknown command: sing"),
             ("quit\n", "ok"),
         ] {

@@ -49,6 +49,8 @@ parts! {
     faults => "faults.json",
     records => "records.json",
     offsets => "offsets.json",
+    applied => "applied.json",
+    offset_looks => "offset_looks.json",
     scrapes => "scrapes.json",
     targets => "targets.json",
     probes => "probes.json",

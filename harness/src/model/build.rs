@@ -565,9 +565,8 @@ pub fn declaration() -> Declaration {
             groups: vec![Group {
                 name: "analytics".into(),
                 service: "analytics-consumer".into(),
-                join: None,
                 batches: true,
-                must_batch: false,
+                ..Group::default()
             }],
         }],
         logs: Logs { profile: Some("otel".into()), ..Logs::default() },

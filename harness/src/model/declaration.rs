@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{CanaryKind, Kind, LogLevelAddress, Logs, Thresholds};
+use super::{CanaryKind, EffectsAt, Kind, LogLevelAddress, Logs, Thresholds};
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Declaration {
@@ -252,7 +252,7 @@ pub struct Topic {
     pub groups: Vec<Group>,
 }
 
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Group {
     pub name: String,
     pub service: String,
@@ -265,6 +265,12 @@ pub struct Group {
     /// nothing, and MSG-02 is incomplete.
     #[serde(default)]
     pub must_batch: bool,
+    /// Where what it does with records shows (MSG-06).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub effects: Option<EffectsAt>,
+    /// The topic for records that it can do nothing with (MSG-07).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dead_letters: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -5,7 +5,7 @@ use std::fmt;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use super::{Canary, Ledger, LevelChange, LogCost, TraceId, UnixNanos};
+use super::{Applied, Canary, Ledger, LevelChange, LogCost, OffsetLook, TraceId, UnixNanos};
 
 /// Everything captured in one scenario (or one `exec`, one `listen`, one set of OTLP files).
 ///
@@ -37,6 +37,11 @@ pub struct Evidence {
     pub records: Vec<Record>,
     #[serde(skip)]
     pub offsets: Vec<GroupOffset>,
+    /// What groups did with records, where the system says that it shows.
+    #[serde(skip)]
+    pub applied: Vec<Applied>,
+    #[serde(skip)]
+    pub offset_looks: Vec<OffsetLook>,
     #[serde(skip)]
     pub scrapes: Vec<Scrape>,
     #[serde(skip)]

@@ -5,6 +5,8 @@ mod warnings;
 super::family! {
     degrade_01,
     degrade_02,
+    degrade_03,
+    degrade_05,
     degrade_06,
     degrade_08,
 }

@@ -1,6 +1,6 @@
 //! MSG: the trace survives the queue and the outbox.
 
-mod subscription;
+pub(super) mod subscription;
 
 super::family! {
     msg_01,
@@ -8,5 +8,7 @@ super::family! {
     msg_03,
     msg_04,
     msg_05,
+    msg_06,
+    msg_07,
     msg_08,
 }

@@ -5,6 +5,7 @@ use crate::model::*;
 use crate::rules::Rule;
 
 mod cases;
+mod delivery;
 mod privacy;
 
 /// The shortener, driven by hand. Each operation adds its stimulus, its spans, its records and its log lines.

@@ -27,6 +27,7 @@ impl Running {
         }
         self.drain_all().await;
         self.read_records().await;
+        self.read_effects().await;
         self.close_queue().await;
         if self.stack.asks_prometheus {
             self.ask_prometheus().await;
@@ -172,6 +173,23 @@ impl Running {
                 Err(error) => error,
             };
             self.step(&format!("records of {}", topic.name), false, closed, began);
+        }
+    }
+
+    /// What each group that ran did with records, where the system says that it shows.
+    async fn read_effects(&mut self) {
+        let declared = self.system.declaration.topics.clone();
+        let groups = declared.iter().flat_map(|topic| topic.groups.iter().map(move |group| (topic, group)));
+        for (topic, group) in groups {
+            let ran = self.evidence.processes.iter().any(|process| process.service == group.service);
+            let Some(place) = group.effects.as_ref().filter(|_| ran) else { continue };
+            let rows = self.share.rows(Some(&place.database), &place.statement).await;
+            let events = rows.and_then(|rows| match rows.len() {
+                ..=Applied::EVENTS_MAX => Ok(rows.into_iter().flatten().flatten().collect()),
+                many => Err(format!("{many} rows, more than {}", Applied::EVENTS_MAX)),
+            });
+            let (topic, group) = (topic.name.clone(), group.name.clone());
+            self.evidence.applied.push(Applied { topic, group, events });
         }
     }
 

@@ -3,12 +3,17 @@
 
 use std::time::Duration;
 
-use super::running::{Running, Stop, now};
+use super::running::{Running, Sent, Stop, now};
+use super::stimulus::Request;
 use crate::backend::{Action, Kind};
 use crate::collector::Behaviour;
 use crate::model::*;
 use crate::process;
 use crate::proxy;
+use crate::until::{Never, Probe as Look, until};
+
+/// How long a record may take from its request to the broker.
+const LOST_LIMIT: Duration = Duration::from_secs(10);
 
 /// A fault under way: give it back to [`Running::heal`].
 #[derive(Debug)]
@@ -57,7 +62,10 @@ impl Running {
     pub async fn heal(&mut self, fault: UnderWay) -> Result<(), Stop> {
         let Fault { kind, on, .. } = self.evidence.faults[fault.0].clone();
         match &on {
-            FaultTarget::Backend(name) => self.heal_backend(name, kind).await?,
+            FaultTarget::Backend(name) => {
+                self.look_at_offsets(name).await;
+                self.heal_backend(name, kind).await?;
+            }
             FaultTarget::Service(name) => match kind {
                 FaultKind::Pause => {
                     self.instances.iter().filter(|known| known.service == name).for_each(|known| {
@@ -79,6 +87,33 @@ impl Running {
         }
         self.evidence.faults[fault.0].ended = Some(now());
         Ok(())
+    }
+
+    /// Where the groups stand whose services had to do without that backend.
+    async fn look_at_offsets(&mut self, backend: &str) {
+        let declaration = self.system.declaration.clone();
+        let groups =
+            declaration.topics.iter().flat_map(|topic| topic.groups.iter().map(move |group| (topic, group)));
+        for (topic, group) in groups {
+            let needs = declaration
+                .service(&group.service)
+                .is_some_and(|service| service.needs.iter().any(|it| it == backend));
+            let started = self.evidence.processes.iter().any(|process| process.service == group.service);
+            if !needs || !started || backend == Kind::Kafka.name() {
+                continue;
+            }
+            let committed = self.share.committed(&group.name, &topic.name).await.unwrap_or_default();
+            let at = now();
+            self.evidence.offset_looks.extend(committed.into_iter().map(|(partition, committed)| {
+                OffsetLook {
+                    group: group.name.clone(),
+                    topic: topic.name.clone(),
+                    partition,
+                    committed: Some(committed),
+                    at,
+                }
+            }));
+        }
     }
 
     async fn heal_backend(&self, name: &str, kind: FaultKind) -> Result<(), Stop> {
@@ -135,6 +170,28 @@ impl Running {
         self.share.apply(Kind::Etcd, Action::RestartEmpty).await?;
         self.evidence.faults[fault.0].ended = Some(now());
         Ok(())
+    }
+
+    /// Sends a request whose record gets lost on its way, as when the broker dies with it in hand. Waits until the bytes of the
+    /// record have left the service; then its connection is reset. The broker must be the scenario's own, and nothing but
+    /// the service connected to it.
+    pub async fn lose_record_of(&mut self, request: Request) -> Result<Sent, Stop> {
+        let cannot = |error| Stop::because("kafka", error);
+        let fault = self.begin(FaultKind::Cut, FaultTarget::Backend(Kind::Kafka.name().into()), false);
+        let kafka = self.share.kafka();
+        let losing = kafka.lose().await.map_err(cannot)?;
+        let sent = self.send(request).await;
+        let waited = until("a lost record", LOST_LIMIT, async || -> Result<_, Never> {
+            Ok(if kafka.has_lost(&losing).await {
+                Look::Ready(())
+            } else {
+                Look::NotYet("nothing was lost yet".into())
+            })
+        });
+        waited.await.map_err(|error| Stop(error.to_string()))?;
+        kafka.found().await.map_err(cannot)?;
+        self.evidence.faults[fault.0].ended = Some(now());
+        Ok(sent)
     }
 
     /// What a collector does that is there and does not do its work.

@@ -248,6 +248,10 @@ impl Share {
         }
     }
 
+    pub(super) fn kafka(&self) -> Arc<Kafka> {
+        self.kafka.clone()
+    }
+
     /// Gives the share back: the databases and the keys of the scenario; what is its own ends.
     pub(super) async fn give_back(&self) {
         let own = |backend| self.own.contains(&backend);

@@ -51,9 +51,13 @@ fn topics() -> Vec<Topic> {
     let group = Group {
         name: GROUP.into(),
         service: READ_MODEL.into(),
-        join: None,
-        batches: false,
-        must_batch: false,
+        effects: Some(EffectsAt {
+            database: "read-model".into(),
+            statement: "SELECT entry_id FROM entries".into(),
+            event: "entry_id".into(),
+        }),
+        dead_letters: Some(DEAD_LETTERS.into()),
+        ..Group::default()
     };
     vec![
         Topic { name: TOPIC.into(), producer: LEDGER.into(), groups: vec![group] },

@@ -2,7 +2,7 @@
 
 use probity::run::{Alteration, Defect};
 
-use super::{LEDGER, ORCHESTRATOR};
+use super::{LEDGER, ORCHESTRATOR, READ_MODEL};
 use crate::rows::rows;
 
 const TRANSFER: &str = "a_transfer_is_one_trace";
@@ -15,6 +15,7 @@ pub(super) fn all() -> Vec<Defect> {
         "outbox-without-context" on LEDGER, in RELAY, turns ["MSG-05"] also ["TRACE-04"] cannot judge []: "writes rows that do not say whose trace they belong to";
         "outbox-without-baggage" on LEDGER, in TRANSFER, turns ["TRACE-15"] also [] cannot judge []: "writes rows with the trace of their request and without its baggage";
         "outbox-context-shared" on LEDGER, in RELAY, turns ["MSG-05"] also [] cannot judge []: "publishes a batch of rows in the trace of the first";
+        "poison-blocks-partition" on READ_MODEL, in "a_poison_record_goes_to_the_dead_letters", turns ["MSG-07"] also ["MSG-06" "METRIC-02"] cannot judge []: "tries a record that it cannot read for ever";
     }
     .into_iter()
     .map(|row| row.defect(Alteration::Environment))

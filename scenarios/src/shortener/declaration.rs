@@ -21,9 +21,13 @@ pub(super) fn shortener() -> Declaration {
             groups: vec![Group {
                 name: "analytics".into(),
                 service: CONSUMER.into(),
-                join: None,
                 batches: true,
-                must_batch: false,
+                effects: Some(EffectsAt {
+                    database: "shortener".into(),
+                    statement: "SELECT event_id FROM clicks".into(),
+                    event: "event_id".into(),
+                }),
+                ..Group::default()
             }],
         }],
         sampling: Some(Sampling { ratio: 1.0, keeps_errors: false }),

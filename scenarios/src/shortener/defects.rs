@@ -67,6 +67,8 @@ fn messaging() -> Vec<Row> {
         "batch-links-first-only" on CONSUMER, in "a_batch_of_a_hundred_clicks_is_linked", turns ["MSG-02"] also [] cannot judge []: "links a batch to its first record alone";
         "consumer-without-span" on CONSUMER, in CLICK, turns ["MSG-03"] also ["MSG-02" "TRACE-04" "METRIC-08"] cannot judge []: "starts no process span";
         "kafka-attributes-missing" on CONSUMER, in CLICK, turns ["MSG-04"] also [] cannot judge []: "no partition, offset and event id";
+        "commit-before-work" on CONSUMER, in "a_restart_loses_no_click", turns ["MSG-06"] also ["DEGRADE-05"] cannot judge []: "commits before it has stored";
+        "producer-acks-zero" on API, in "a_click_lost_on_its_way_is_sent_again", turns ["MSG-06"] also [] cannot judge []: "does not ask whether the broker has it";
         "offset-reset-latest" on CONSUMER, in "a_late_consumer_sees_earlier_clicks", turns ["MSG-08"] also ["MSG-06"] cannot judge ["MSG-02" "MSG-03"]: "begins at the end of the topic";
     }
 }
@@ -148,6 +150,8 @@ fn degradation() -> Vec<Row> {
         "degrade-silently" on API, in REFUSED, turns ["DEGRADE-01"] also [] cannot judge []: "no mark, no log";
         "degrade-catches-timeout-only" on API, in REFUSED, turns ["DEGRADE-01"] also [] cannot judge ["METRIC-11"]: "degrades on time-outs alone";
         "no-deadline" on API, in "link_detail_survives_a_black_hole", turns ["DEGRADE-02"] also [] cannot judge ["METRIC-11"]: "calls without a deadline";
+        "drop-endpoints-on-etcd-loss" on API, in "link_detail_survives_a_lost_etcd", turns ["DEGRADE-03"] also [] cannot judge []: "forgets its endpoints with etcd";
+        "commit-on-error" on CONSUMER, in "clicks_wait_for_postgres", turns ["DEGRADE-05"] also ["MSG-06"] cannot judge []: "commits what it could not store";
         "no-recovery" on API, in REFUSED, turns ["DEGRADE-06"] also [] cannot judge []: "the circuit never closes";
         "no-flush-on-shutdown" on RPC, in "a_drain_flushes_what_was_recorded", turns ["DEGRADE-08"] also ["METRIC-08"] cannot judge []: "exits without a flush";
         "exit-drops-inflight" on API, in "sigterm_lets_work_in_flight_end", turns ["DEGRADE-08"] also [] cannot judge []: "drops requests under way";

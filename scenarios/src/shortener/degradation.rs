@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use probity::backend::Kind;
-use probity::run::{Connection, Running, Scenario, Sent, Stack, Stop};
+use probity::run::{Connection, Running, Scenario, Sent, Stack, Stop, UnderWay};
 
 use super::traffic::{click, clicks_are_rows, create, detail, link};
 use super::{API, CONSUMER, ENDPOINTS, RPC, drive};
@@ -42,6 +42,18 @@ pub(super) fn scenarios() -> Vec<Scenario> {
             "many failures open the circuit; it closes again",
             drive!(open_circuit),
         ),
+        scenario(
+            "link_detail_survives_a_lost_etcd",
+            "etcd away after the start: the endpoints that are known go on serving",
+            drive!(lost_etcd),
+        ),
+        Scenario {
+            name: "clicks_wait_for_postgres",
+            family: "degrade",
+            about: "a click that cannot be stored keeps its place in the topic, and is stored when Postgres is back",
+            stack: || Stack::of(&[API, CONSUMER]).set("DATABASE_TIMEOUT_MS", "1000"),
+            drive: drive!(waiting_clicks),
+        },
         Scenario {
             name: "sigterm_lets_work_in_flight_end",
             family: "degrade",
@@ -163,6 +175,46 @@ async fn open_circuit(running: &mut Running) -> Result<(), Stop> {
     running.heal(fault).await?;
     recovers(running, &code).await;
     Ok(())
+}
+
+/// What url-api logs when it has lost etcd.
+const ETCD_AWAY: &str = "etcd is away, keeping the endpoints that are known";
+
+async fn lost_etcd(running: &mut Running) -> Result<(), Stop> {
+    let code = found(running).await?;
+    whole(running, "before", &code).await;
+    let away = running.disturb_backend(Kind::Etcd, Connection::Refused).await?;
+    running.says(API, ETCD_AWAY, Duration::from_secs(10)).await;
+    whole(running, "during", &code).await;
+    running.heal(away).await?;
+    recovers(running, &code).await;
+    Ok(())
+}
+
+/// Postgres goes away while a click is on its way to the consumer.
+async fn waiting_clicks(running: &mut Running) -> Result<(), Stop> {
+    let code = link(running).await?;
+    running.send(click(&code)).await;
+    clicks_are_rows(running, 1).await?;
+    let away = click_without_postgres(running, &code, 2).await?;
+    running.heal(away).await?;
+    clicks_are_rows(running, 2).await
+}
+
+/// A click that reaches the consumer when Postgres has gone away: returns when the consumer has met with that.
+pub(super) async fn click_without_postgres(
+    running: &mut Running,
+    code: &str,
+    records: i64,
+) -> Result<UnderWay, Stop> {
+    let paused = running.pause(CONSUMER);
+    let sent = running.send(click(code)).await;
+    running.expect_status(&sent, 302);
+    running.records_arrive("click-events", records).await;
+    let away = running.disturb_backend(Kind::Postgres, Connection::Refused).await?;
+    running.heal(paused).await?;
+    running.says(CONSUMER, "records could not be stored", Duration::from_secs(10)).await;
+    Ok(away)
 }
 
 async fn in_flight(running: &mut Running) -> Result<(), Stop> {

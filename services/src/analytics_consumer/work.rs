@@ -119,6 +119,9 @@ impl Work {
         let mut delay = RETRY_DELAY_MIN;
         while let Err(error) = self.process_once(records).await {
             tracing::warn!(error = %error, "records could not be stored, trying again");
+            if self.service.common.defect == Some(Defect::CommitOnError) {
+                return;
+            }
             tokio::select! {
                 () = tokio::time::sleep(delay) => {}
                 () = self.service.stop.requested() => return,
@@ -133,8 +136,13 @@ impl Work {
         let empty = Context::new();
         let context = span.as_ref().map_or(&empty, Operation::context);
 
+        let defect = self.service.common.defect;
+        if defect == Some(Defect::CommitBeforeWork) {
+            self.commit(context, records).with_context(context.clone()).await;
+        }
         let outcome = self.store(context, records).with_context(context.clone()).await;
-        if outcome.is_ok() {
+        let is_done = outcome.is_ok() || defect == Some(Defect::CommitOnError);
+        if is_done && defect != Some(Defect::CommitBeforeWork) {
             self.commit(context, records).with_context(context.clone()).await;
         }
         let mut labels = self.labels("process");

@@ -58,7 +58,7 @@ impl Endpoints {
             match defect {
                 // Whoever registers later is never seen.
                 Some(Defect::ResolveOnce) => _ = snapshot(service, &settings, &sender).await,
-                _ => follow(service, &settings, &sender).await,
+                _ => follow(service, &settings, &sender, defect).await,
             }
             sender.closed().await;
         });
@@ -72,10 +72,14 @@ impl Endpoints {
 
 type Sender = watch::Sender<Arc<Vec<String>>>;
 
-async fn follow(service: &str, settings: &EtcdSettings, sender: &Sender) {
+async fn follow(service: &str, settings: &EtcdSettings, sender: &Sender, defect: Option<Defect>) {
     let mut reported = false;
     loop {
         let Err(error) = follow_once(service, settings, sender, &mut reported).await;
+        if defect == Some(Defect::DropEndpointsOnEtcdLoss) {
+            // "I could not ask" is taken for "nobody is there".
+            publish(service, sender, &EndpointSet::default());
+        }
         if !reported {
             tracing::warn!(error = %error, "etcd is away, keeping the endpoints that are known");
             reported = true;

@@ -13,6 +13,7 @@ use super::record::Record;
 use crate::bookkeeping::Entry;
 use crate::config::ConfigError;
 use crate::database::{Database, DatabaseError, Statement};
+use crate::defect::Defect;
 use crate::kafka::{Source, error_kind, first_broker};
 use crate::metrics::{Count, DURATION_BOUNDS, Labels, Latency, Metrics};
 use crate::service::Service;
@@ -57,6 +58,8 @@ pub(super) struct Work {
 enum Unfinished {
     #[error(transparent)]
     Database(#[from] DatabaseError),
+    #[error("a record is no entry: {0}")]
+    Invalid(String),
     #[error("the dead letter could not be sent: {0}")]
     DeadLetter(#[from] KafkaError),
 }
@@ -65,6 +68,7 @@ impl Unfinished {
     fn kind(&self) -> String {
         match self {
             Self::Database(error) => error.kind().to_owned(),
+            Self::Invalid(_) => "invalid_entry".to_owned(),
             Self::DeadLetter(error) => error_kind(error),
         }
     }
@@ -171,6 +175,9 @@ impl Work {
             Err(problem) => Some(problem.clone()),
         };
         if let Some(problem) = &problem {
+            if self.service.common.defect == Some(Defect::PoisonBlocksPartition) {
+                return Err(Unfinished::Invalid(problem.clone()));
+            }
             tracing::error!(
                 partition = record.partition,
                 offset = record.offset,

@@ -48,7 +48,10 @@ impl Clicks {
         settings: &KafkaSettings,
         measures: Measures,
     ) -> Result<Self, ConfigError> {
-        let producer = producer_config(settings, service.program)
+        let mut config = producer_config(settings, service.program);
+        // Every replica that is in sync has the record, or the send has failed.
+        config.set("acks", if service.common.defect == Some(Defect::ProducerAcksZero) { "0" } else { "all" });
+        let producer = config
             .create_with_context(LogContext)
             .map_err(|error| ConfigError::new("KAFKA_PROPERTIES", error))?;
         let (host, port) = first_broker(settings);

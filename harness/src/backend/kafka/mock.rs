@@ -107,6 +107,15 @@ impl Mock {
         }
     }
 
+    /// Loses the next records that are sent to it, and ends the connection that brought them.
+    pub(super) async fn lose(&self) -> Result<(), String> {
+        self.order(&Command::Lose).await
+    }
+
+    pub(super) async fn has_lost(&self) -> bool {
+        self.order(&Command::Lost).await.is_ok()
+    }
+
     async fn close(&self) -> Result<(), String> {
         self.order(&Command::Down).await?;
         self.proxy.set_fault(Fault::Refuse).await;

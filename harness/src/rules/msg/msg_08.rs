@@ -2,9 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::model::{BarrierKind, Case, FaultKind, FaultTarget, Group, Judgement, Record, Severity, Topic, UnixNanos};
+use crate::model::{Case, Group, Judgement, Record, Severity, Topic, UnixNanos};
 use crate::rules::Rule;
-use crate::rules::absence::open_barrier;
 use crate::rules::tally::{Fault, Tally};
 use crate::rules::text::{count, quoted, shown};
 
@@ -61,7 +60,7 @@ fn judge_earlier(
     let unseen: Vec<_> = earlier.iter().filter(|record| passed_over(record)).collect();
     judgement.subjects += (earlier.len() - unseen.len()) as u64;
     let Some(first) = unseen.first() else { return };
-    if let Some(why) = why_open(case, topic, group) {
+    if let Some(why) = subscription.why_open() {
         return judgement.gap(subscription.subject(), why);
     }
     judgement.subjects += unseen.len() as u64;
@@ -104,24 +103,6 @@ fn last_with_span(subscription: &Subscription<'_>) -> BTreeMap<i32, i64> {
 
 fn has_span(subscription: &Subscription<'_>, record: &Record) -> bool {
     !matches!(subscription.find(record), Found::Nothing)
-}
-
-/// Why it cannot be said that the records would never have been consumed.
-fn why_open(case: &Case, topic: &Topic, group: &Group) -> Option<String> {
-    if case.evidence.barrier.kind == BarrierKind::Absent {
-        return Some("no barrier".into());
-    }
-    let hinders = |target: &FaultTarget| match target {
-        FaultTarget::Backend(name) => name == "kafka",
-        FaultTarget::Service(name) => *name == group.service,
-        FaultTarget::Collector => false,
-    };
-    let still = case.evidence.faults.iter().find(|fault| {
-        // What came late has come: an instance was ready.
-        fault.ended.is_none() && fault.kind != FaultKind::Late && hinders(&fault.on)
-    });
-    let fault = still.map(|_| format!("a fault between {} and {} never ended", shown(&group.service), shown(&topic.name)));
-    open_barrier(case).or(fault)
 }
 
 #[cfg(test)]

@@ -6,20 +6,24 @@
 use std::collections::HashMap;
 
 use crate::model::attributes::{Attributes, Key};
-use crate::model::{Case, Group, Kind, Record, Span, SpanId, Topic, TraceId, TraceParent};
+use crate::model::{
+    BarrierKind, Case, FaultKind, FaultTarget, Group, Kind, Record, Span, SpanId, Topic, TraceId, TraceParent,
+};
+use crate::rules::absence::open_barrier;
 use crate::rules::sampling::is_unsampled_record;
+use crate::rules::text::shown;
 
 /// The address of a span, captured or not.
-pub(super) type Context = (TraceId, SpanId);
+pub(in crate::rules) type Context = (TraceId, SpanId);
 
 /// One declared group on one declared topic.
-pub(super) struct Subscription<'c> {
+pub(in crate::rules) struct Subscription<'c> {
     case: &'c Case<'c>,
-    pub(super) topic: &'c Topic,
-    pub(super) group: &'c Group,
+    pub(in crate::rules) topic: &'c Topic,
+    pub(in crate::rules) group: &'c Group,
     /// The records below the committed offset whose traces are sampled: of the others no span will ever come.
-    pub(super) consumed: Vec<&'c Record>,
-    pub(super) spans: Vec<Processing<'c>>,
+    pub(in crate::rules) consumed: Vec<&'c Record>,
+    pub(in crate::rules) spans: Vec<Processing<'c>>,
     by_context: HashMap<Context, Vec<u32>>,
     by_place: HashMap<(i32, i64), Vec<u32>>,
     /// How many consumed records have each creation context.
@@ -27,25 +31,25 @@ pub(super) struct Subscription<'c> {
 }
 
 /// A process span.
-pub(super) struct Processing<'c> {
-    pub(super) span: Span<'c>,
+pub(in crate::rules) struct Processing<'c> {
+    pub(in crate::rules) span: Span<'c>,
     /// Partition and offset, where it says them.
     place: Option<(i32, i64)>,
-    pub(super) links: u64,
+    pub(in crate::rules) links: u64,
     /// `messaging.batch.message_count`.
-    pub(super) count: Option<u64>,
+    pub(in crate::rules) count: Option<u64>,
 }
 
 impl Processing<'_> {
     /// Whether it stands for a batch, as it says or as its links show.
-    pub(super) fn is_batch(&self) -> bool {
+    pub(in crate::rules) fn is_batch(&self) -> bool {
         self.count.is_some() || self.links > 1
     }
 }
 
 /// How a process span is joined to what created the record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Joined {
+pub(in crate::rules) enum Joined {
     Parent,
     Link,
     Both,
@@ -63,7 +67,7 @@ impl Joined {
 }
 
 /// What was found for a record.
-pub(super) enum Found<'c> {
+pub(in crate::rules) enum Found<'c> {
     Joined(Span<'c>, Joined),
     /// Found by its attributes alone.
     Apart(Span<'c>),
@@ -71,12 +75,12 @@ pub(super) enum Found<'c> {
 }
 
 /// The declared subscriptions, each with its records and spans. One pass over all spans.
-pub(super) fn subscriptions<'c>(case: &'c Case<'c>) -> Vec<Subscription<'c>> {
+pub(in crate::rules) fn subscriptions<'c>(case: &'c Case<'c>) -> Vec<Subscription<'c>> {
     let Some(declaration) = case.declaration else { return Vec::new() };
     let groups =
         declaration.topics.iter().flat_map(|topic| topic.groups.iter().map(move |group| (topic, group)));
     let mut all: Vec<_> = groups.map(|(topic, group)| Subscription::new(case, topic, group)).collect();
-    if all.iter().any(|subscription| !subscription.consumed.is_empty()) {
+    if !case.evidence.records.is_empty() {
         for span in case.spans.iter() {
             let service = case.service(span);
             let mut mine =
@@ -149,7 +153,7 @@ impl<'c> Subscription<'c> {
     }
 
     /// The process span of a consumed record.
-    pub(super) fn find(&self, record: &Record) -> Found<'c> {
+    pub(in crate::rules) fn find(&self, record: &Record) -> Found<'c> {
         let here = (record.partition, record.offset);
         if let Some(context) = creation_context(record) {
             let joined = self.by_context.get(&context).map(Vec::as_slice).unwrap_or_default();
@@ -179,6 +183,23 @@ impl<'c> Subscription<'c> {
         Found::Apart(span)
     }
 
+    /// Every process span that stands for a record, consumed or not, in the order in which they began.
+    pub(in crate::rules) fn attempts(&self, record: &Record) -> Vec<Span<'c>> {
+        let here = (record.partition, record.offset);
+        let joined = creation_context(record).and_then(|context| self.by_context.get(&context));
+        let joined = joined.into_iter().flatten().filter(|number| {
+            // A record that shares its context with others is told from them by its place.
+            self.spans[**number as usize].place.is_none_or(|place| place == here)
+        });
+        let mut numbers: Vec<u32> =
+            joined.chain(self.by_place.get(&here).into_iter().flatten()).copied().collect();
+        numbers.sort_unstable();
+        numbers.dedup();
+        let mut spans: Vec<_> = numbers.into_iter().map(|number| self.spans[number as usize].span).collect();
+        spans.sort_by_key(|span| (span.start(), span.end()));
+        spans
+    }
+
     /// How a span is joined to a span of the producer that says it sent the record of that place.
     fn joined_to_creator(&self, span: Span<'c>, here: (i32, i64)) -> Option<Joined> {
         let created = |creator: Span<'c>| {
@@ -191,9 +212,40 @@ impl<'c> Subscription<'c> {
         Joined::of(span.parent().is_some_and(created), span.linked().into_iter().any(created))
     }
 
+    /// Why it cannot be said that what was not done with a record would never have been done; `None`: it can.
+    pub(in crate::rules) fn why_open(&self) -> Option<String> {
+        if self.case.evidence.barrier.kind == BarrierKind::Absent {
+            return Some("no barrier".into());
+        }
+        let declared = self.case.declaration.and_then(|declaration| declaration.service(&self.group.service));
+        let needs =
+            |name: &String| name == "kafka" || declared.is_some_and(|service| service.needs.contains(name));
+        let hinders = |target: &FaultTarget| match target {
+            FaultTarget::Backend(name) => needs(name),
+            FaultTarget::Service(name) => *name == self.group.service,
+            FaultTarget::Collector => false,
+        };
+        let still = self.case.evidence.faults.iter().find(|fault| {
+            // What came late, or was killed, has come (back): an instance was ready.
+            let passing = matches!(fault.kind, FaultKind::Late | FaultKind::Kill)
+                && self
+                    .case
+                    .processes_of(&self.group.service)
+                    .any(|process| process.started >= fault.began && process.ready.is_some());
+            fault.ended.is_none() && !passing && hinders(&fault.on)
+        });
+        let fault = still.map(|_| {
+            format!(
+                "a fault between {} and {} never ended",
+                shown(&self.group.service),
+                shown(&self.topic.name)
+            )
+        });
+        open_barrier(self.case).or(fault)
+    }
+
     /// ``analytics-consumer, records of click-events``.
-    pub(super) fn subject(&self) -> String {
-        use crate::rules::text::shown;
+    pub(in crate::rules) fn subject(&self) -> String {
         format!("{}, records of {}", shown(&self.group.service), shown(&self.topic.name))
     }
 }
@@ -207,13 +259,13 @@ fn links_to(span: Span<'_>, context: Context) -> bool {
 }
 
 /// Partition and offset as the span says them.
-fn place_of(attributes: &Attributes<'_>) -> Option<(i32, i64)> {
+pub(in crate::rules) fn place_of(attributes: &Attributes<'_>) -> Option<(i32, i64)> {
     let partition = attributes.number(Key::MessagingPartition)?;
     Some((i32::try_from(partition).ok()?, attributes.number(Key::MessagingOffset)?))
 }
 
 /// The context in the record's headers.
-pub(super) fn creation_context(record: &Record) -> Option<Context> {
+pub(in crate::rules) fn creation_context(record: &Record) -> Option<Context> {
     let context = record.header("traceparent").find_map(TraceParent::parse)?;
     Some((context.trace, context.span))
 }
