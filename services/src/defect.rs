@@ -106,6 +106,8 @@ defects! {
     DegradeCatchesTimeoutOnly, "degrade-catches-timeout-only", "url-api", "degrades on time-outs only and answers 500 for every other failure";
     DropEndpointsOnEtcdLoss, "drop-endpoints-on-etcd-loss", "url-api", "forgets the endpoints that it knows when etcd goes away";
     NoDeadline, "no-deadline", "url-api", "calls without a deadline";
+    PublishBlocksRequest, "publish-blocks-request", "url-api", "answers a redirect when Kafka has taken the click, and not before";
+    UnboundedBuffer, "unbounded-buffer", "url-api", "lets as many click events wait for Kafka as there are";
     NoRecovery, "no-recovery", "url-api", "opens the circuit at the first failed call and never closes it";
     NoFlushOnShutdown, "no-flush-on-shutdown", "analytics-rpc", "exits without exporting what it has recorded";
     ExitDropsInflight, "exit-drops-inflight", "url-api", "exits at SIGTERM without finishing the requests it has";

@@ -35,6 +35,9 @@ use measures::{EXPECTED_ANSWERS, Measures};
 pub const ADMIN_ADDRESS: &str = "0.0.0.0:9464";
 pub const LISTEN_ADDRESS: &str = "0.0.0.0:8080";
 
+/// Click events that may wait for Kafka at one time.
+const CLICKS_WAITING_MAX: u32 = 10_000;
+
 /// A request body holds one URL.
 const BODY_LIMIT_BYTES: usize = 16 * 1024;
 
@@ -48,6 +51,7 @@ struct Settings {
     rpc_deadline: Duration,
     breaker_failures: u32,
     breaker_open: Duration,
+    clicks_waiting: u32,
 }
 
 impl Settings {
@@ -60,6 +64,7 @@ impl Settings {
             rpc_deadline: environment.milliseconds("RPC_DEADLINE_MS", 500)?,
             breaker_failures: environment.value("BREAKER_FAILURES", 5)?,
             breaker_open: environment.milliseconds("BREAKER_OPEN_MS", 1_000)?,
+            clicks_waiting: environment.value("CLICKS_WAITING_MAX", CLICKS_WAITING_MAX)?,
         })
     }
 }
@@ -142,7 +147,7 @@ fn assemble(service: &Service, settings: &Settings) -> Result<(UrlApi, HttpServe
         service: service.clone(),
         database,
         analytics: AnalyticsClient::new(service, settings, measures.breaker.clone(), &mut metrics),
-        clicks: Clicks::new(service, &settings.kafka, measures.clone())?,
+        clicks: Clicks::new(service, &settings.kafka, settings.clicks_waiting, measures.clone())?,
         measures,
         exposition: metrics.exposition(),
         public_url: public_url.trim_end_matches('/').to_owned(),

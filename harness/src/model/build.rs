@@ -550,7 +550,7 @@ pub fn declaration() -> Declaration {
         ],
         operations: vec![
             operation("create", "POST", "/api/v1/urls"),
-            Operation { spawns: vec![click], ..operation("click", "GET", "/{code}") },
+            Operation { spawns: vec![click], budget_ms: Some(1_000), ..operation("click", "GET", "/{code}") },
             Operation {
                 calls: Some("analytics-rpc".into()),
                 degraded_when: [("degraded".to_string(), true.into()), ("clicks".to_string(), 0.into())]

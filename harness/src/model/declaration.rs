@@ -83,6 +83,9 @@ pub struct ServiceDeclaration {
     /// Its timers and poll loops: each turn that finds work begins a trace of its own, and the others make no span (TRACE-06).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub ticks: Vec<Tick>,
+    /// What it holds back while the broker is away (DEGRADE-04).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub buffers: Vec<Buffer>,
     /// Whether its answers name their trace, in `traceresponse` or `traceparent` (TRACE-18).
     #[serde(default)]
     pub answers_with_trace: bool,
@@ -92,6 +95,14 @@ impl ServiceDeclaration {
     pub fn port(&self, role: &str) -> Option<&Port> {
         self.ports.iter().find(|port| port.role == role)
     }
+}
+
+/// Records of a topic that wait in their producer until the broker takes them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Buffer {
+    pub topic: String,
+    /// So many may wait in one process; those beyond are given up, counted and traced.
+    pub records_max: u64,
 }
 
 /// A timer or a poll loop of a service.
@@ -230,7 +241,8 @@ pub struct Operation {
     /// How a degraded answer shows (`degraded` true, `clicks` 0): JSON fields of a 200 answer.
     #[serde(default)]
     pub degraded_when: BTreeMap<String, serde_json::Value>,
-    /// It must be answered within this many milliseconds, whatever the callee does (DEGRADE-02).
+    /// It must be answered within this many milliseconds, whatever the callee (DEGRADE-02) or the broker of what it spawns
+    /// (DEGRADE-04) does.
     pub budget_ms: Option<u64>,
 }
 

@@ -6,6 +6,7 @@ super::family! {
     degrade_01,
     degrade_02,
     degrade_03,
+    degrade_04,
     degrade_05,
     degrade_06,
     degrade_08,

@@ -51,6 +51,7 @@ fn url_api() -> ServiceDeclaration {
         service(API, vec![port("main", 8080, "http"), port("admin", 9464, "http")], &["postgres"]);
     service.event_id_attribute = Some("shortener.event.id".into());
     service.answers_with_trace = true;
+    service.buffers = vec![Buffer { topic: "click-events".into(), records_max: 10_000 }];
     let request = ["http_request_method", "http_route", "http_response_status_code"];
     let requests = Counted::HttpRequests {
         route_label: "http_route".into(),
@@ -116,7 +117,8 @@ fn operations() -> Vec<Operation> {
     };
     vec![
         operation("create", "POST", "/api/v1/urls"),
-        Operation { spawns: vec![click], ..operation("click", "GET", "/{code}") },
+        // A redirect takes some milliseconds, and nobody waits a second for one.
+        Operation { spawns: vec![click], budget_ms: Some(1_000), ..operation("click", "GET", "/{code}") },
         Operation {
             calls: Some(RPC.into()),
             degraded_when: [("degraded".to_string(), true.into()), ("clicks".to_string(), 0.into())].into(),

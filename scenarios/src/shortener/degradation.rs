@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use probity::backend::Kind;
-use probity::run::{Connection, Running, Scenario, Sent, Stack, Stop, UnderWay};
+use probity::run::{Connection, Own, Running, Scenario, Sent, Stack, Stop, UnderWay};
 
 use super::traffic::{click, clicks_are_rows, create, detail, link};
 use super::{API, CONSUMER, ENDPOINTS, RPC, drive};
@@ -53,6 +53,18 @@ pub(super) fn scenarios() -> Vec<Scenario> {
             about: "a click that cannot be stored keeps its place in the topic, and is stored when Postgres is back",
             stack: || Stack::of(&[API, CONSUMER]).set("DATABASE_TIMEOUT_MS", "1000"),
             drive: drive!(waiting_clicks),
+        },
+        Scenario {
+            name: "redirects_survive_a_lost_kafka",
+            family: "degrade",
+            about: "Kafka is away: redirects go on, a few clicks wait for it, and the others are given up, counted and traced",
+            stack: || {
+                Stack::of(&[API])
+                    .own(Own::Kafka)
+                    .set("CLICKS_WAITING_MAX", WAITING.to_string())
+                    .declares(|declaration| declaration.services[0].buffers[0].records_max = WAITING)
+            },
+            drive: drive!(lost_kafka),
         },
         Scenario {
             name: "sigterm_lets_work_in_flight_end",
@@ -215,6 +227,26 @@ pub(super) async fn click_without_postgres(
     running.heal(paused).await?;
     running.says(CONSUMER, "records could not be stored", Duration::from_secs(10)).await;
     Ok(away)
+}
+
+/// Clicks that may wait for Kafka in that scenario.
+const WAITING: u64 = 4;
+
+async fn lost_kafka(running: &mut Running) -> Result<(), Stop> {
+    let code = link(running).await?;
+    running.send(click(&code)).await;
+    running.records_arrive("click-events", 1).await;
+    let away = running.kill_backend(Kind::Kafka).await?;
+    let patient = || click(&code).timeout(Duration::from_secs(2));
+    let mut answers = vec![running.send(patient()).await];
+    answers
+        .extend(running.send_all((0..2 * WAITING).map(|_| patient()).collect(), 2 * WAITING as usize).await);
+    for sent in &answers {
+        running.expect_status(sent, 302);
+    }
+    running.heal(away).await?;
+    running.records_arrive("click-events", 1 + WAITING as i64).await;
+    Ok(())
 }
 
 async fn in_flight(running: &mut Running) -> Result<(), Stop> {

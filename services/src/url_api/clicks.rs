@@ -25,8 +25,6 @@ use crate::propagation::{self, Carrier};
 use crate::service::Service;
 use crate::telemetry::Operation;
 
-/// Events that may wait for Kafka at one time.
-const WAITING_MAX: u32 = 10_000;
 /// How long a graceful stop waits for Kafka to take what is left.
 const DRAIN_LIMIT: Duration = Duration::from_secs(2);
 
@@ -39,6 +37,7 @@ pub(super) struct Clicks {
     /// Attributes that every send span has.
     attributes: Arc<[KeyValue]>,
     waiting: Arc<Semaphore>,
+    waiting_max: u32,
     measures: Measures,
 }
 
@@ -46,6 +45,7 @@ impl Clicks {
     pub(super) fn new(
         service: &Service,
         settings: &KafkaSettings,
+        waiting_max: u32,
         measures: Measures,
     ) -> Result<Self, ConfigError> {
         let mut config = producer_config(settings, service.program);
@@ -69,37 +69,43 @@ impl Clicks {
             producer,
             topic: settings.topic.as_str().into(),
             attributes: attributes.into(),
-            waiting: Arc::new(Semaphore::new(WAITING_MAX as usize)),
+            waiting: Arc::new(Semaphore::new(waiting_max as usize)),
+            waiting_max,
             measures,
         })
     }
 
     /// Publishes a click in the background, in the trace of `request`.
-    pub(super) fn publish(&self, request: &Context, code: String) {
+    pub(super) async fn publish(&self, request: &Context, code: String) {
         let context = match self.service.common.defect {
             Some(Defect::SpawnWithoutContext) => Context::new(),
             // A context outlives its span: what is sent later is still the child of this request.
             _ => request.clone(),
         };
+        if self.service.common.defect == Some(Defect::PublishBlocksRequest) {
+            return self.send(&context, code).await;
+        }
         let clicks = self.clone();
         match Arc::clone(&self.waiting).try_acquire_owned() {
-            Ok(place) => {
+            Err(_) if self.service.common.defect != Some(Defect::UnboundedBuffer) => {
+                clicks.give_up(&context, code);
+            }
+            place => {
                 _ = tokio::spawn(async move {
                     clicks.send(&context, code).await;
                     drop(place);
                 })
             }
-            Err(_) => clicks.give_up(&context, code),
         }
     }
 
     /// Waits until Kafka has taken everything, for as long as that is reasonable.
     pub(super) async fn drain(&self) {
-        let all_sent = || self.waiting.acquire_many(WAITING_MAX);
+        let all_sent = || self.waiting.acquire_many(self.waiting_max);
         if tokio::time::timeout(DRAIN_LIMIT, all_sent()).await.is_ok() {
             return;
         }
-        let lost = WAITING_MAX as usize - self.waiting.available_permits();
+        let lost = self.waiting_max as usize - self.waiting.available_permits();
         tracing::error!(lost, "Kafka did not take these click events before the end");
         // What is purged is reported as failed, so that the spans of these events end.
         self.producer.purge(PurgeConfig::default().queue().inflight());

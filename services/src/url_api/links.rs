@@ -75,7 +75,7 @@ pub(super) async fn redirect(
     match api.find(&context, &code).await {
         Ok(Some(url)) => {
             if method == Method::GET {
-                api.clicks.publish(&context, code.clone());
+                api.clicks.publish(&context, code.clone()).await;
             }
             // A browser that remembered the answer would not be counted again.
             let headers = [(LOCATION, url.as_str()), (CACHE_CONTROL, "no-store")];
