@@ -212,7 +212,11 @@ pub(super) fn each_defect_is_exact(rows: &[Row]) {
 #[test]
 fn every_rule_of_trace_and_messaging_is_judged_by_some_good_run() {
     let mut judged = BTreeSet::new();
-    let more = [super::defect_rows_traces::ROWS, super::defect_rows_private::ROWS, super::defect_rows_delivery::ROWS];
+    let more = [
+        super::defect_rows_traces::ROWS,
+        super::defect_rows_private::ROWS,
+        super::defect_rows_delivery::ROWS,
+    ];
     for row in ROWS.iter().chain(more.into_iter().flatten()) {
         let mut shortener = Shortener::good();
         (row.drive)(&mut shortener);

@@ -9,6 +9,8 @@ pub(super) const ROWS: &[Row] = &[
     Row { defect: "producer-acks-zero", drive: lost_on_its_way, fails: "MSG-06", cannot_judge: "" },
     Row { defect: "poison-blocks-partition", drive: poison, fails: "MSG-07 MSG-06", cannot_judge: "" },
     Row { defect: "drop-endpoints-on-etcd-loss", drive: lost_etcd, fails: "DEGRADE-03", cannot_judge: "" },
+    Row { defect: "publish-blocks-request", drive: lost_kafka, fails: "DEGRADE-04", cannot_judge: "" },
+    Row { defect: "unbounded-buffer", drive: lost_kafka, fails: "DEGRADE-04", cannot_judge: "" },
 ];
 
 /// Details before and while etcd is away.
@@ -16,6 +18,11 @@ fn lost_etcd(shortener: &mut Shortener) {
     shortener.detail("OK");
     shortener.lose_etcd();
     shortener.detail(if shortener.is("drop-endpoints-on-etcd-loss") { "UNAVAILABLE" } else { "OK" });
+}
+
+fn lost_kafka(shortener: &mut Shortener) {
+    shortener.click();
+    shortener.clicks_without_kafka();
 }
 
 fn outage(shortener: &mut Shortener) {

@@ -21,6 +21,8 @@ pub(crate) struct Shortener {
     malformed: Option<&'static str>,
     /// Whether the request under way came with a tenant.
     of_tenant: bool,
+    /// When Kafka is back, where it is away: sends last until then.
+    kafka_back_ms: Option<u64>,
 }
 
 const METHOD: &str = "analytics.v1.Analytics/GetClickCount";
@@ -49,9 +51,18 @@ impl Shortener {
         let mut declaration = declaration();
         declaration.sampling = Some(Sampling { ratio: 1.0, keeps_errors: false });
         declaration.services[0].answers_with_trace = true;
-        let (codes, malformed, of_tenant) = (0, None, false);
-        let mut shortener =
-            Shortener { build, api, rpc, consumer, declaration, defect, codes, malformed, of_tenant };
+        let mut shortener = Shortener {
+            build,
+            api,
+            rpc,
+            consumer,
+            declaration,
+            defect,
+            codes: 0,
+            malformed: None,
+            of_tenant: false,
+            kafka_back_ms: None,
+        };
         shortener.probe();
         shortener
     }
@@ -309,6 +320,7 @@ impl Shortener {
         let offset = self.offset();
         let event = format!("event-{offset}");
         let (of_tenant, baggage) = (self.of_tenant, self.baggage());
+        let (began, back) = (self.build.now_ms(), self.kafka_back_ms);
         let span = self.build.span(&api, Kind::Producer, &format!("send {TOPIC}"));
         let span = privacy::tenant(span, of_tenant);
         let span = if spawned { span.child_of(root) } else { span };
@@ -317,6 +329,7 @@ impl Shortener {
             .attribute("messaging.destination.partition.id", "0")
             .attribute("messaging.kafka.offset", offset)
             .attribute(EVENT_ID, event.as_str());
+        let span = if let Some(back) = back { span.time(began, back) } else { span };
         let creator = span.add();
         self.log(&api, creator);
         let parent = creator.traceparent();

@@ -152,7 +152,7 @@ fn degradation() -> Vec<Row> {
         "no-deadline" on API, in "link_detail_survives_a_black_hole", turns ["DEGRADE-02"] also [] cannot judge ["METRIC-11"]: "calls without a deadline";
         "drop-endpoints-on-etcd-loss" on API, in "link_detail_survives_a_lost_etcd", turns ["DEGRADE-03"] also [] cannot judge []: "forgets its endpoints with etcd";
         "commit-on-error" on CONSUMER, in "clicks_wait_for_postgres", turns ["DEGRADE-05"] also ["MSG-06"] cannot judge []: "commits what it could not store";
-        "publish-blocks-request" on API, in "redirects_survive_a_lost_kafka", turns ["DEGRADE-04"] also [] cannot judge []: "answers when Kafka has the click";
+        "publish-blocks-request" on API, in "redirects_survive_a_lost_kafka", turns ["DEGRADE-04"] also [] cannot judge ["METRIC-10"]: "answers when Kafka has the click";
         "unbounded-buffer" on API, in "redirects_survive_a_lost_kafka", turns ["DEGRADE-04"] also [] cannot judge []: "lets any number of clicks wait";
         "no-recovery" on API, in REFUSED, turns ["DEGRADE-06"] also [] cannot judge []: "the circuit never closes";
         "no-flush-on-shutdown" on RPC, in "a_drain_flushes_what_was_recorded", turns ["DEGRADE-08"] also ["METRIC-08"] cannot judge []: "exits without a flush";

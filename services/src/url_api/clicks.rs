@@ -82,10 +82,11 @@ impl Clicks {
             // A context outlives its span: what is sent later is still the child of this request.
             _ => request.clone(),
         };
-        if self.service.common.defect == Some(Defect::PublishBlocksRequest) {
-            return self.send(&context, code).await;
-        }
         let clicks = self.clone();
+        if self.service.common.defect == Some(Defect::PublishBlocksRequest) {
+            // Whoever asked may go away, what is sent stays in the producer.
+            return drop(tokio::spawn(async move { clicks.send(&context, code).await }).await);
+        }
         match Arc::clone(&self.waiting).try_acquire_owned() {
             Err(_) if self.service.common.defect != Some(Defect::UnboundedBuffer) => {
                 clicks.give_up(&context, code);

@@ -117,6 +117,26 @@ impl Shortener {
         self.build.evidence_mut().faults.push(Fault { kind, on, began, ended: None, fenced: false });
     }
 
+    /// Kafka is away for seconds; two of url-api's clicks may wait for it, and do, and with `unbounded-buffer` a third. With
+    /// `publish-blocks-request` their answers wait too.
+    pub(crate) fn clicks_without_kafka(&mut self) {
+        self.declaration.services[0].buffers = vec![Buffer { topic: TOPIC.into(), records_max: 2 }];
+        let (began, back) = (self.build.now_ms(), self.build.now_ms() + 3_000);
+        let (kind, on) = (FaultKind::Kill, FaultTarget::Backend("kafka".into()));
+        let ended = Some(at(back));
+        self.build.evidence_mut().faults.push(Fault { kind, on, began: at(began), ended, fenced: false });
+        self.kafka_back_ms = Some(back);
+        let waiting = 2 + usize::from(self.is("unbounded-buffer"));
+        let sent: Vec<_> = (0..waiting).map(|_| self.publish()).collect();
+        if self.is("publish-blocks-request") {
+            let clicks = self.build.evidence_mut().stimuli.iter_mut().rev().take(waiting);
+            clicks.for_each(|click| click.answered = Some(at(back)));
+        }
+        self.kafka_back_ms = None;
+        self.build.pass(3_100);
+        sent.iter().for_each(|(record, creator)| self.consume(record, *creator));
+    }
+
     /// A click whose send went well; with `producer-acks-zero` its record never was.
     pub(crate) fn click_on_its_way(&mut self) {
         let (record, creator) = self.publish();
