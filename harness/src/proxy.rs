@@ -142,7 +142,8 @@ impl Proxy {
         lock(&self.inner).fault
     }
 
-    /// Bytes that clients have sent through it so far, those that are held back by [`Fault::Slow`] included.
+    /// Bytes that clients have sent through it so far, those that [`Fault::Slow`] holds back and [`Fault::BlackHole`]
+    /// swallows included.
     pub fn received(&self) -> u64 {
         lock(&self.inner).received.load(Ordering::Relaxed)
     }

@@ -31,7 +31,7 @@ pub(super) async fn serve(
     let in_peace = match connected {
         None => {
             let (mut reader, _) = client.stream.split();
-            swallow(&mut reader, &mut tokio::io::empty(), &mut orders).await;
+            swallow(&mut reader, &mut tokio::io::empty(), &mut orders, &received).await;
             false
         }
         Some(Ok(Server::Tcp(mut server))) => {
@@ -88,7 +88,7 @@ async fn carry(
     match ended {
         Some(ended) => ended.is_ok(),
         None => {
-            swallow(&mut client_reader, &mut server_reader, &mut orders).await;
+            swallow(&mut client_reader, &mut server_reader, &mut orders, received).await;
             false
         }
     }
@@ -105,9 +105,11 @@ async fn swallow(
     client: &mut (impl AsyncRead + Unpin),
     server: &mut (impl AsyncRead + Unpin),
     orders: &mut watch::Receiver<Order>,
+    received: &AtomicU64,
 ) {
+    let sent_down = AtomicU64::new(0);
     let drained = async {
-        tokio::join!(drain(client), drain(server));
+        tokio::join!(drain(client, received), drain(server, &sent_down));
         std::future::pending::<()>().await;
     };
     tokio::select! {
@@ -116,9 +118,11 @@ async fn swallow(
     }
 }
 
-async fn drain(from: &mut (impl AsyncRead + Unpin)) {
+async fn drain(from: &mut (impl AsyncRead + Unpin), count: &AtomicU64) {
     let mut buffer = vec![0; CHUNK_BYTES];
-    while let Ok(1..) = from.read(&mut buffer).await {}
+    while let Ok(read @ 1..) = from.read(&mut buffer).await {
+        count.fetch_add(read as u64, Ordering::Relaxed);
+    }
 }
 
 async fn pump(

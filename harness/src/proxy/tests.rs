@@ -245,15 +245,17 @@ async fn many_connections_at_once_all_pass() {
 }
 
 #[tokio::test]
-async fn what_clients_send_is_counted_also_while_it_is_held_back() {
-    let proxy = echoing().await;
-    let mut stream = connected(&proxy).await;
-    assert_eq!(proxy.received(), 5);
-    proxy.set_fault(Fault::Slow(LONG)).await;
-    stream.write_all(b"abc").await.unwrap();
-    let counted = until("the held-back bytes are counted", LONG, async || -> Result<_, Never> {
-        let seen = proxy.received();
-        Ok(if seen == 8 { Probe::Ready(()) } else { Probe::NotYet(seen.to_string()) })
-    });
-    counted.await.unwrap();
+async fn what_clients_send_is_counted_also_while_it_is_held_back_or_swallowed() {
+    for fault in [Fault::Slow(LONG), Fault::BlackHole] {
+        let proxy = echoing().await;
+        let mut stream = connected(&proxy).await;
+        assert_eq!(proxy.received(), 5);
+        proxy.set_fault(fault).await;
+        stream.write_all(b"abc").await.unwrap();
+        let counted = until("the bytes are counted", LONG, async || -> Result<_, Never> {
+            let seen = proxy.received();
+            Ok(if seen == 8 { Probe::Ready(()) } else { Probe::NotYet(seen.to_string()) })
+        });
+        counted.await.unwrap();
+    }
 }
