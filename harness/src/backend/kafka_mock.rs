@@ -26,7 +26,7 @@ pub const LIMITS: &[&str] = &[
     "a partition keeps 5 MiB or 100,000 batches, then drops the oldest without a word",
     "an empty fetch waits its full time: consumers need fetch.wait.max.ms around 10",
     "records are lost on a real restart, so stop and restart only close and open its port",
-    "faults are down, slow and black hole only; others are refused",
+    "faults are down, slow, black hole and a lost record only; others are refused",
 ];
 
 /// How long a group (of the protocol of Kafka 4) waits for a member that was killed, here and on Apache Kafka.

@@ -27,6 +27,13 @@ pub(super) fn scenarios() -> Vec<Scenario> {
             drive!(refused_postgres),
         ),
         Scenario {
+            name: "a_transfer_without_a_database_says_where_it_failed",
+            family: "degrade",
+            about: "an answer 500 is an error in each span on the way to the query that failed",
+            stack: || whole().snapshot(),
+            drive: drive!(failed_query),
+        },
+        Scenario {
             name: "a_transfer_waits_for_no_silent_accounts",
             family: "degrade",
             about: "accounts that say nothing hold a transfer up for no longer than its budget",
@@ -57,6 +64,15 @@ async fn refused_postgres(running: &mut Running) -> Result<(), Stop> {
     not_decided(running, &accounts, 500).await;
     running.heal(refused).await?;
     carried_through(running, &accounts).await
+}
+
+async fn failed_query(running: &mut Running) -> Result<(), Stop> {
+    let accounts = before(running).await?;
+    running.phase("during");
+    let refused = running.disturb_backend(Kind::Postgres, Connection::Refused).await?;
+    let sent = running.send(accounts.funding("failed", 100)).await;
+    running.expect_status(&sent, 500);
+    running.heal(refused).await
 }
 
 async fn silent_accounts(running: &mut Running) -> Result<(), Stop> {
