@@ -213,6 +213,18 @@ async fn waiting_clicks(running: &mut Running) -> Result<(), Stop> {
     clicks_are_rows(running, 2).await
 }
 
+/// Each attempt says that it failed, as does the statement in it, until one succeeds.
+const STORED_LATER: &str = "\
+url-api SERVER GET /{code}
+  url-api CLIENT SELECT links
+  url-api PRODUCER send click-events
+    analytics-consumer CONSUMER process click-events !error ×1..100
+      analytics-consumer CLIENT INSERT clicks !error
+    analytics-consumer CONSUMER process click-events
+      analytics-consumer CLIENT INSERT clicks
+      analytics-consumer CLIENT commit click-events
+";
+
 /// A click that reaches the consumer when Postgres has gone away: returns when the consumer has met with that.
 pub(super) async fn click_without_postgres(
     running: &mut Running,
@@ -222,6 +234,7 @@ pub(super) async fn click_without_postgres(
     let paused = running.pause(CONSUMER);
     let sent = running.send(click(code)).await;
     running.expect_status(&sent, 302);
+    running.expect_outline(&sent, STORED_LATER);
     running.records_arrive("click-events", records).await;
     let away = running.disturb_backend(Kind::Postgres, Connection::Refused).await?;
     running.heal(paused).await?;
