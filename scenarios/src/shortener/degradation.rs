@@ -259,6 +259,9 @@ async fn lost_kafka(running: &mut Running) -> Result<(), Stop> {
     }
     running.heal(away).await?;
     running.records_arrive("click-events", 1 + WAITING as i64).await;
+    // A send ends after its record is there: of a click its request, its query and its send, of the link two.
+    let clicks = 1 + answers.len();
+    running.spans_arrive(API, 2 + 3 * clicks, Duration::from_secs(10)).await;
     Ok(())
 }
 
