@@ -33,6 +33,9 @@ pub fn judge(evidence: &Evidence, declaration: Option<&Declaration>) -> Scenario
 
 /// As [`judge`], on so many threads.
 pub(crate) fn judge_on(threads: usize, case: &Case) -> ScenarioReport {
+    if let Some(by_ms) = case.evidence.clock_jump_ms {
+        return of_no_time(case, by_ms);
+    }
     let rules: Vec<&'static Rule> = rules::all().collect();
     let judged = apply(&rules, case, threads);
     conclude(case, &rules, judged)
@@ -94,6 +97,16 @@ fn conclude(case: &Case, rules: &[&'static Rule], judged: Vec<Judged>) -> Scenar
     report.incomplete = why_incomplete(evidence, &report.rules);
     report.verdict = Some(verdict(&report));
     if panics.is_empty() { report } else { report.with_error(panics.join("; ")) }
+}
+
+/// What was captured while somebody set the clock: shown, and judged by no rule.
+fn of_no_time(case: &Case, by_ms: i64) -> ScenarioReport {
+    let report = ScenarioReport { incomplete: Vec::new(), verdict: None, ..conclude(case, &[], Vec::new()) };
+    let direction = if by_ms < 0 { "back" } else { "ahead" };
+    report.with_error(format!(
+        "the machine's clock was set {direction} by {:.1} s while this ran, so that no two times can be compared: run it again",
+        by_ms.unsigned_abs() as f64 / 1_000.0
+    ))
 }
 
 fn take(report: &mut ScenarioReport, rule: &Rule, mut judgement: Judgement) {

@@ -28,6 +28,7 @@ mod suite;
 mod system;
 mod test_main;
 mod waits;
+mod wall_clock;
 
 pub use defects::{DefectReport, Proven, judge_defect};
 pub use engine::{Engine, EngineError, EngineOptions, Outcome};

@@ -28,12 +28,19 @@ fn main() -> ExitCode {
     let unmountable = tiny_disk().err();
     let full =
         Trial::test("a_full_disk_is_an_error_of_the_scenarios_that_it_kept_from_being_saved", full_disk);
+    let set = Trial::test("a_clock_that_is_set_back_is_an_error_of_what_ran_meanwhile", clock_set_back);
     let trials = vec![
         Trial::test("an_accident_is_an_error_of_its_scenario_and_the_others_go_on", accidents),
         Trial::test("a_defect_that_does_not_exist_is_wrong_input", no_such_defect),
         match unmountable {
             Some(reason) => full.with_kind(reason).with_ignored_flag(true),
             None => full,
+        },
+        match faketime() {
+            Some(_) => set,
+            None => set
+                .with_kind("ignored: libfaketime (Debian's package) is not there, and no test sets the machine's clock")
+                .with_ignored_flag(true),
         },
     ];
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
@@ -42,6 +49,9 @@ fn main() -> ExitCode {
 // === The systems ===
 
 fn systems() -> Vec<System> {
+    if clock_file().is_some() {
+        return vec![system_with_a_clock()];
+    }
     let mut shortener = shortener("accidents", |_| ());
     shortener.scenarios = vec![
         scenario("a_create_goes_on", || Stack::of(&[API]), Drive::new(|running| Box::pin(create(running)))),
@@ -68,6 +78,18 @@ fn systems() -> Vec<System> {
         services[1].name = name;
     });
     vec![shortener, missing, ending, twice]
+}
+
+/// Of which the last scenario sets the clock that this process sees.
+fn system_with_a_clock() -> System {
+    let mut system = shortener("clocks", |_| ());
+    let set = Drive::new(|running| Box::pin(set_clock_back(running)));
+    let before = Drive::new(|running| Box::pin(create(running)));
+    system.scenarios = vec![
+        scenario("a_create_before_it", || Stack::of(&[API]), before),
+        scenario("a_clock_is_set_back", || Stack::of(&[API]), set),
+    ];
+    system
 }
 
 fn shortener_with(name: &'static str, claim: &'static str, change: fn(&mut Vec<ServiceProgram>)) -> System {
@@ -106,6 +128,18 @@ async fn create(running: &mut Running) -> Result<(), Stop> {
 async fn panic(running: &mut Running) -> Result<(), Stop> {
     create(running).await?;
     panic!("half-way");
+}
+
+async fn set_clock_back(running: &mut Running) -> Result<(), Stop> {
+    create(running).await?;
+    let file = clock_file().ok_or_else(|| Stop("no clock to set".into()))?;
+    std::fs::write(file, "-10").map_err(|error| Stop(error.to_string()))?;
+    create(running).await
+}
+
+/// How far the clock that this process sees is off, where it is not the machine's.
+fn clock_file() -> Option<std::ffi::OsString> {
+    std::env::var_os("FAKETIME_TIMESTAMP_FILE")
 }
 
 /// Its server is killed by one of its own children, behind our back.
@@ -171,6 +205,41 @@ fn full_disk() -> Result<(), Failed> {
         probity(&Place::new()?, &[&arguments[..], &[evidence.to_str().unwrap_or_default()]].concat())?;
     let said = output.text.contains("No space left on device");
     expect(output.code == Some(2) && said && !output.text.contains("panicked"), "an error", &output)
+}
+
+fn clock_set_back() -> Result<(), Failed> {
+    let place = Place::new()?;
+    let (library, clock) = (faketime().unwrap_or_default(), place.path("clock"));
+    std::fs::write(&clock, "+0")?;
+    let this = std::env::current_exe()?;
+    let environment = [
+        ("ACCIDENTS_COMMAND", "1"),
+        ("LD_PRELOAD", library.to_str().unwrap_or_default()),
+        ("FAKETIME_TIMESTAMP_FILE", clock.to_str().unwrap_or_default()),
+        ("FAKETIME_NO_CACHE", "1"),
+        ("FAKETIME_DONT_FAKE_MONOTONIC", "1"),
+        // What it starts keeps the machine's clock.
+        ("FAKETIME_ONLY_CMDS", this.file_name().and_then(|name| name.to_str()).unwrap_or_default()),
+    ];
+    let arguments = ["run", "--jobs", "1", "--json", "report.json"];
+    let output = place.start(&arguments, &environment)?;
+    let report: Value = serde_json::from_str(&std::fs::read_to_string(place.path("report.json"))?)?;
+    let verdicts: Vec<_> = report["scenarios"].as_array().into_iter().flatten().collect();
+    let of = |name: &str| verdicts.iter().find(|scenario| scenario["name"] == name);
+    let set = of("a_clock_is_set_back").map(|scenario| (&scenario["verdict"], scenario["error"].as_str()));
+    let says = |error: &str| error.contains("clock was set back by 10.0 s");
+    let holds = set.is_some_and(|(verdict, error)| verdict == "error" && error.is_some_and(says));
+    expect(holds && output.code == Some(2), &format!("{set:?}"), &output)?;
+    let before = of("a_create_before_it").map(|scenario| &scenario["verdict"]);
+    expect(before.is_some_and(|verdict| verdict == "pass"), "what ran before it is judged", &output)
+}
+
+fn faketime() -> Option<PathBuf> {
+    let places = std::fs::read_dir("/usr/lib")
+        .ok()?
+        .flatten()
+        .map(|entry| entry.path().join("faketime/libfaketime.so.1"));
+    places.into_iter().find(|path| path.is_file())
 }
 
 /// A file system of 64 KiB.

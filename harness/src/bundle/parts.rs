@@ -35,8 +35,8 @@ macro_rules! parts {
         /// Fails to compile when [`Evidence`] gets a field that no file keeps.
         #[cfg(test)]
         fn every_field_is_kept(evidence: Evidence) {
-            // The manifest keeps these three, `payloads` the requests.
-            let Evidence { scenario: _, source: _, names: _, written_at: _, requests: _, $($list: _,)* $($value: _,)* } = evidence;
+            // The manifest keeps these five, `payloads` the requests.
+            let Evidence { scenario: _, source: _, names: _, written_at: _, clock_jump_ms: _, requests: _, $($list: _,)* $($value: _,)* } = evidence;
         }
     };
 }

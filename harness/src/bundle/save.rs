@@ -260,6 +260,7 @@ fn write_manifest(
             source: evidence.source,
             names: evidence.names.clone(),
             written_at: evidence.written_at.clone(),
+            clock_jump_ms: evidence.clock_jump_ms,
             ..Evidence::default()
         },
         family: report.family.clone(),

@@ -188,6 +188,19 @@ fn a_rule_that_panics_is_our_error_and_hides_no_finding() {
 }
 
 #[test]
+fn what_was_captured_while_the_clock_was_set_is_our_error_and_judged_by_no_rule() {
+    for (by_ms, said) in
+        [(-10_000, "set back by 10.0 s"), (2_500, "set ahead by 2.5 s"), (i64::MIN, "set back by")]
+    {
+        let evidence = Evidence { clock_jump_ms: Some(by_ms), ..spans(1) };
+        let report = judge(&evidence, Some(&declaration()));
+        assert_eq!((report.verdict, report.rules.len()), (Some(Verdict::Error), 0));
+        assert!(report.error.as_deref().unwrap_or_default().contains(said), "{:?}", report.error);
+        assert_eq!((report.counts.spans, report.incomplete.len()), (1, 0));
+    }
+}
+
+#[test]
 fn findings_are_sorted_by_content_and_bounded() {
     let mut build = Build::new();
     let api = build.process("url-api");

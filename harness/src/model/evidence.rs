@@ -23,6 +23,10 @@ pub struct Evidence {
     /// Where the scenario is written; `None` for `exec`, `listen` and files.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub written_at: Option<SourcePlace>,
+    /// By how many milliseconds the machine's clock was set while this was captured, negative for back: then none of its times
+    /// can be compared, and nothing is judged.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clock_jump_ms: Option<i64>,
     #[serde(skip)]
     pub requests: Vec<ExportRequest>,
     #[serde(skip)]

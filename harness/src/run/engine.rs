@@ -12,6 +12,7 @@ use futures_util::FutureExt;
 use super::capture::Captures;
 use super::running::{Running, Stop};
 use super::share::Share;
+use super::wall_clock::WallClock;
 use super::{Alteration, Own, Scenario, Task};
 use crate::backend::{Backends, Kind, Selection};
 use crate::bundle::{self, Writer};
@@ -172,6 +173,7 @@ impl Engine {
         if let Some(name) = system.named_twice() {
             return Err(Stop(format!("two services of {} are called {name}: rename one", system.name)));
         }
+        let began = WallClock::read();
         let progress = self.options.progress.begin(scenario.name);
         let number = self.count.fetch_add(1, Ordering::Relaxed);
         let unique = format!("s{number}-{}", self.workdir.run().as_str());
@@ -187,7 +189,8 @@ impl Engine {
         let mut running = self.prepare(task, stack, share).await?;
         let error = running.live(scenario, &mut clock).await;
         let early = running.early.take();
-        let evidence = running.into_evidence().await;
+        let mut evidence = running.into_evidence().await;
+        evidence.clock_jump_ms = began.jump_ms(WallClock::read());
         clock.lap("barrier");
         Ok(Captured { evidence, early, error })
     }
@@ -280,7 +283,9 @@ impl Engine {
         });
         clock.lap("judge");
         let mut report = ScenarioReport { family: scenario.family.into(), seconds, rerun, ..report };
-        if let Some(error) = error {
+        if let Some(error) =
+            report.error.take().into_iter().chain(error).reduce(|own, error| format!("{own}; {error}"))
+        {
             report = report.with_error(error);
         }
         let saved = self.writer.scenario(&report, &evidence, Some(declaration));
