@@ -62,7 +62,7 @@ pub fn main() -> ExitCode {
 async fn serve(service: Service) -> Result<(), Fatal> {
     let settings = RpcSettings::from(&service.environment, LISTEN_ADDRESS)?;
     let database = service.environment.database(DATABASE_URL)?;
-    let mut metrics = Metrics::new(service.telemetry.meter().clone(), service.common.defect);
+    let mut metrics = Metrics::new(&service.telemetry, service.common.defect);
     let database = Arc::new(Database::new(&service, &database, &SCHEMA, &mut metrics));
     let server = RpcServer::new(&service, &[OPEN, DESCRIBE], &mut metrics);
     let book = Book { server: server.clone(), database: Arc::clone(&database) };

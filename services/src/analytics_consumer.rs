@@ -80,7 +80,7 @@ pub fn main() -> ExitCode {
 async fn serve(service: Service) -> Result<(), Fatal> {
     let settings = Settings::from(&service.environment)?;
     let defect = service.common.defect;
-    let mut metrics = Metrics::new(service.telemetry.meter().clone(), defect);
+    let mut metrics = Metrics::new(&service.telemetry, defect);
     let database = Arc::new(Database::new(&service, &settings.database, &SCHEMA, &mut metrics));
     let source = Source::new(&service, &settings.kafka)?;
     let work = Work::new(&service, &settings, Arc::clone(&database), source.clone(), &mut metrics);

@@ -108,6 +108,8 @@ defects! {
     NoDeadline, "no-deadline", "url-api", "calls without a deadline";
     PublishBlocksRequest, "publish-blocks-request", "url-api", "answers a redirect when Kafka has taken the click, and not before";
     UnboundedBuffer, "unbounded-buffer", "url-api", "lets as many click events wait for Kafka as there are";
+    ExporterSynchronous, "exporter-synchronous", "url-api", "waits for the collector at the end of each span, inside of the request";
+    ExporterUnboundedQueue, "exporter-unbounded-queue", "url-api", "keeps every span until the collector takes it, however many there are";
     NoRecovery, "no-recovery", "url-api", "opens the circuit at the first failed call and never closes it";
     NoFlushOnShutdown, "no-flush-on-shutdown", "analytics-rpc", "exits without exporting what it has recorded";
     ExitDropsInflight, "exit-drops-inflight", "url-api", "exits at SIGTERM without finishing the requests it has";

@@ -125,7 +125,7 @@ pub fn main() -> ExitCode {
 
 async fn serve(service: Service) -> Result<(), Fatal> {
     let settings = Settings::from(&service.environment)?;
-    let mut metrics = Metrics::new(service.telemetry.meter().clone(), service.common.defect);
+    let mut metrics = Metrics::new(&service.telemetry, service.common.defect);
     let server = HttpServer::new(&service, &mut metrics, &EXPECTED_ANSWERS);
     let database = Arc::new(Database::new(&service, &settings.database, &SCHEMA, &mut metrics));
     let relay = Relay::new(&service, &settings, Arc::clone(&database), &mut metrics)?;

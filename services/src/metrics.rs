@@ -3,6 +3,7 @@
 //! An instrument is named as the semantic conventions name it (`http.server.request.duration`); the exposition derives its
 //! family from that (`http_server_request_duration_seconds`), so that both carry the same values.
 
+mod exports;
 mod exposition;
 mod observed;
 mod process;
@@ -27,6 +28,7 @@ use prometheus_client::registry::{Registry, Unit};
 pub(crate) use exposition::Exposition;
 
 use crate::defect::Defect;
+use crate::telemetry::Telemetry;
 use observed::Observed;
 
 /// Bounds that the semantic conventions give for durations of HTTP, RPC and messaging, in seconds. The service level
@@ -49,8 +51,11 @@ pub(crate) struct Metrics {
 }
 
 impl Metrics {
-    pub(crate) fn new(meter: Meter, defect: Option<Defect>) -> Self {
-        Self { meter, registry: Registry::default(), defect }
+    /// Metrics that are pushed the way the other telemetry goes, and tell what becomes of that.
+    pub(crate) fn new(telemetry: &Telemetry, defect: Option<Defect>) -> Self {
+        let mut registry = Registry::default();
+        registry.register_collector(Box::new(exports::OfSpans(telemetry.exports().clone())));
+        Self { meter: telemetry.meter().clone(), registry, defect }
     }
 
     /// A histogram of durations. `name` has dots and no unit.
@@ -345,12 +350,11 @@ mod tests {
     use opentelemetry::trace::{SpanContext, SpanId, TraceFlags, TraceId, TraceState};
 
     use super::*;
-    use crate::telemetry::Telemetry;
 
     const OPENMETRICS: Option<&str> = Some("application/openmetrics-text");
 
     fn metrics(defect: Option<Defect>) -> Metrics {
-        Metrics::new(Telemetry::nowhere().meter().clone(), defect)
+        Metrics::new(&Telemetry::nowhere(), defect)
     }
 
     fn sampled() -> Context {

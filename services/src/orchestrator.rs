@@ -89,7 +89,7 @@ pub fn main() -> ExitCode {
 
 async fn serve(service: Service) -> Result<(), Fatal> {
     let settings = Settings::from(&service.environment)?;
-    let mut metrics = Metrics::new(service.telemetry.meter().clone(), service.common.defect);
+    let mut metrics = Metrics::new(&service.telemetry, service.common.defect);
     let server = HttpServer::new(&service, &mut metrics, &EXPECTED_ANSWERS);
     let duration = HttpClient::latency(&mut metrics);
     let orchestrator = Arc::new(Orchestrator {

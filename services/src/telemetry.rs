@@ -5,7 +5,9 @@
 //! they have something to send.
 
 mod baggage;
+mod detours;
 mod exporter;
+mod exports;
 mod level;
 mod logs;
 mod pipeline;
@@ -27,6 +29,7 @@ use opentelemetry_sdk::trace::{SdkTracer, SdkTracerProvider};
 use trace_context::TraceContextPropagator;
 
 pub(crate) use exporter::wait_for_collector;
+pub(crate) use exports::Exports;
 pub(crate) use level::{Level, LogLevel};
 
 use crate::config::{Common, ConfigError, Environment};
@@ -37,6 +40,9 @@ use exporter::Exporters;
 /// The conventions that names and attributes of this crate follow.
 pub(crate) const SCHEMA_URL: &str = "https://opentelemetry.io/schemas/1.44.0";
 
+/// Spans that may wait for their export: the specification's default.
+const SPANS_WAITING_MAX: u64 = 2_048;
+
 /// The telemetry of one process.
 #[derive(Debug)]
 pub(crate) struct Telemetry {
@@ -46,6 +52,7 @@ pub(crate) struct Telemetry {
     traces: SdkTracerProvider,
     metrics: SdkMeterProvider,
     logs: SdkLoggerProvider,
+    exports: Exports,
     level: LogLevel,
 }
 
@@ -56,7 +63,9 @@ impl Telemetry {
         let resource = resource::of(common);
         let exporters = Exporters::from(common, environment)?;
 
-        let traces = pipeline::provider(resource.clone(), exporters.spans()?, common, environment)?;
+        let exports = Exports::bounded(environment.value("OTEL_BSP_MAX_QUEUE_SIZE", SPANS_WAITING_MAX)?);
+        let spans = exporters.spans()?;
+        let traces = pipeline::provider(resource.clone(), spans, common, environment, &exports)?;
         let mut metrics = SdkMeterProvider::builder().with_resource(resource.clone());
         let metric_exporter = exporters.metrics()?;
         let pushes_metrics = metric_exporter.is_some();
@@ -87,6 +96,7 @@ impl Telemetry {
             traces,
             metrics,
             logs,
+            exports,
             level,
         })
     }
@@ -106,12 +116,18 @@ impl Telemetry {
             traces,
             metrics,
             logs,
+            exports: Exports::bounded(SPANS_WAITING_MAX),
             level: LogLevel::filter("info").expect("a level").1,
         }
     }
 
     pub(crate) fn meter(&self) -> &Meter {
         &self.meter
+    }
+
+    /// What became of the spans that ended so far.
+    pub(crate) fn exports(&self) -> &Exports {
+        &self.exports
     }
 
     /// Carries the trace and the baggage of a context to whoever is called.

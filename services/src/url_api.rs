@@ -138,7 +138,7 @@ async fn serve(service: Service) -> Result<(), Fatal> {
 
 fn assemble(service: &Service, settings: &Settings) -> Result<(UrlApi, HttpServer), Fatal> {
     let defect = service.common.defect;
-    let mut metrics = Metrics::new(service.telemetry.meter().clone(), defect);
+    let mut metrics = Metrics::new(&service.telemetry, defect);
     let database = Database::new(service, &settings.database, &SCHEMA, &mut metrics);
     let server = HttpServer::new(service, &mut metrics, &EXPECTED_ANSWERS);
     let measures = Measures::new(&mut metrics, &settings.kafka.topic);

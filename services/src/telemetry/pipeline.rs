@@ -5,9 +5,12 @@ use opentelemetry_sdk::trace::{
     BatchSpanProcessor, SdkTracerProvider, SpanExporter, SpanProcessor, TracerProviderBuilder,
 };
 
+use super::detours::{Stubborn, Synchronous, Unbounded};
+use super::exports::{Bounded, Counted, Exports};
 use super::sampling::{self, KeepErrors, RecordAll};
 use super::tampering::Tampering;
 use crate::config::{Common, ConfigError, Environment};
+use crate::defect::Defect;
 
 /// A provider whose spans end at that exporter, or nowhere.
 pub(super) fn provider<E: SpanExporter + 'static>(
@@ -15,6 +18,7 @@ pub(super) fn provider<E: SpanExporter + 'static>(
     exporter: Option<E>,
     common: &Common,
     environment: &Environment,
+    exports: &Exports,
 ) -> Result<SdkTracerProvider, ConfigError> {
     let sampler = sampling::sampler(common, environment)?;
     let keeps_errors = sampling::keeps_errors(common, environment)?;
@@ -23,29 +27,53 @@ pub(super) fn provider<E: SpanExporter + 'static>(
         true => builder.with_sampler(RecordAll(sampler)),
         false => builder.with_sampler(sampler),
     };
-    let builder = match (exporter, common.defect.and_then(Tampering::of)) {
-        (None, _) => builder,
-        (Some(exporter), None) => batched(builder, exporter, keeps_errors),
-        (Some(exporter), Some(tampering)) => batched(builder, tampering.between(exporter), keeps_errors),
+    let way = Way { builder, exports: exports.clone(), keeps_errors };
+    let builder = match (exporter, common.defect) {
+        (None, _) => way.builder,
+        (Some(exporter), Some(Defect::ExporterSynchronous)) => {
+            let processor = Synchronous(way.batched(exporter));
+            way.ending_at(processor)
+        }
+        (Some(exporter), Some(Defect::ExporterUnboundedQueue)) => {
+            let processor = way.batched(Stubborn::around(exporter));
+            let processor = Unbounded::before(processor, way.exports.clone());
+            way.through(processor)
+        }
+        (Some(exporter), defect) => match defect.and_then(Tampering::of) {
+            None => {
+                let processor = way.batched(exporter);
+                way.ending_at(processor)
+            }
+            Some(tampering) => {
+                let processor = way.batched(tampering.between(exporter));
+                way.ending_at(processor)
+            }
+        },
     };
     Ok(builder.build())
 }
 
-fn batched<E: SpanExporter + 'static>(
+/// What stands between the end of a span and its exporter.
+struct Way {
     builder: TracerProviderBuilder,
-    exporter: E,
+    exports: Exports,
     keeps_errors: bool,
-) -> TracerProviderBuilder {
-    ending_at(builder, BatchSpanProcessor::builder(exporter).build(), keeps_errors)
 }
 
-fn ending_at<P: SpanProcessor + 'static>(
-    builder: TracerProviderBuilder,
-    processor: P,
-    keeps_errors: bool,
-) -> TracerProviderBuilder {
-    match keeps_errors {
-        true => builder.with_span_processor(KeepErrors::before(processor)),
-        false => builder.with_span_processor(processor),
+impl Way {
+    fn batched<E: SpanExporter + 'static>(&self, exporter: E) -> BatchSpanProcessor {
+        BatchSpanProcessor::builder(Counted { exporter, exports: self.exports.clone() }).build()
+    }
+
+    fn ending_at<P: SpanProcessor + 'static>(self, next: P) -> TracerProviderBuilder {
+        let exports = self.exports.clone();
+        self.through(Bounded { next, exports })
+    }
+
+    fn through<P: SpanProcessor + 'static>(self, processor: P) -> TracerProviderBuilder {
+        match self.keeps_errors {
+            true => self.builder.with_span_processor(KeepErrors::before(processor)),
+            false => self.builder.with_span_processor(processor),
+        }
     }
 }

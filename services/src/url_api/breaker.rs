@@ -125,7 +125,7 @@ mod tests {
     const SECOND: Duration = Duration::from_secs(1);
 
     fn breaker(failures_max: u32) -> Breaker {
-        let mut metrics = Metrics::new(Telemetry::nowhere().meter().clone(), None);
+        let mut metrics = Metrics::new(&Telemetry::nowhere(), None);
         let gauge = metrics.state("state", "State", &["closed", "half_open", "open"]);
         Breaker::new(failures_max, SECOND, gauge)
     }
