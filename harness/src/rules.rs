@@ -17,6 +17,7 @@ mod defect_rows_traces;
 mod degrade;
 pub(crate) mod effects;
 mod expect;
+pub(crate) mod exporters;
 pub(crate) mod exposed;
 pub(crate) mod log;
 mod metric;

@@ -1,6 +1,7 @@
 //! The URL shortener: what it says of itself, how its services are wired, what is asked of it, how it can be broken.
 
 mod cardinality;
+mod collector;
 mod contexts;
 mod dashboards;
 mod declaration;
@@ -66,6 +67,7 @@ fn scenarios() -> Vec<Scenario> {
         dashboards::scenarios(),
         starting::scenarios(),
         degradation::scenarios(),
+        collector::scenarios(),
         delivery::scenarios(),
     ];
     families.into_iter().flatten().collect()

@@ -1,8 +1,9 @@
 //! What a rule is given: evidence and declaration, with the indexes over both.
 
 use std::collections::HashMap;
+use std::sync::OnceLock;
 
-use super::{Declaration, Evidence, Process, ProcessId, Span, Spans, Stimulus, Thresholds};
+use super::{Declaration, Evidence, Process, ProcessId, Span, Spans, Stimulus, Thresholds, UnixNanos};
 
 /// One scenario's evidence, ready to be judged.
 pub struct Case<'a> {
@@ -12,6 +13,8 @@ pub struct Case<'a> {
     pub spans: Spans,
     services: HashMap<ProcessId, &'a str>,
     thresholds: Thresholds,
+    /// When spans made after the end of each fault on the collector came, by process: read once, see `rules::absence`.
+    pub(crate) resumptions: OnceLock<HashMap<(ProcessId, usize), UnixNanos>>,
 }
 
 impl<'a> Case<'a> {
@@ -25,6 +28,7 @@ impl<'a> Case<'a> {
             spans: Spans::named(&evidence.requests, &evidence.names),
             services,
             thresholds,
+            resumptions: OnceLock::new(),
         }
     }
 

@@ -171,6 +171,8 @@ pub enum Counted {
     },
     /// Answers that were degraded (METRIC-11).
     DegradedAnswers,
+    /// Spans that were given up, as the collector was away (DEGRADE-07). OpenTelemetry's own counters need no declaration.
+    SpansLost,
     /// Records sent to, or consumed from, a topic.
     RecordsSent {
         topic: String,

@@ -22,6 +22,8 @@ use crate::otlp::wire::Place;
 pub struct Spans {
     /// The trace requests, in a stable order of no meaning.
     requests: Vec<Bytes>,
+    /// When each of them came.
+    received: Vec<UnixNanos>,
     /// By trace, then span id.
     rows: Vec<Row>,
     resources: Vec<Resource>,
@@ -243,6 +245,11 @@ impl<'a> Span<'a> {
 
     pub fn end(self) -> UnixNanos {
         self.row().end
+    }
+
+    /// When the collector took it in: the request that it came in, the first one for a span that came again.
+    pub fn received(self) -> UnixNanos {
+        self.spans.received[self.row().request as usize]
     }
 
     pub fn status(self) -> Status {

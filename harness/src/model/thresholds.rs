@@ -41,6 +41,10 @@ pub struct Thresholds {
     pub scrape_ms: u64,
     pub scrape_bytes: u64,
     pub scrape_samples: u64,
+    /// DEGRADE-07: spans of one process that may wait while the collector is away, those on their way included; and how long after
+    /// its return an exporter may take to come back, in milliseconds.
+    pub spans_waiting_max: u64,
+    pub export_resume_ms: u64,
     /// Why a threshold is another than the default, by its name.
     pub reasons: BTreeMap<String, String>,
 }
@@ -87,6 +91,9 @@ impl Default for Thresholds {
             log_field_values: 50,
             log_level_margin_ms: 2_000,
             log_cost_percent: 30,
+            // The queue that Probity gives every service (`OTEL_BSP_MAX_QUEUE_SIZE`), and eight of the SDKs' batches.
+            spans_waiting_max: 65_536 + 8 * 512,
+            export_resume_ms: 10_000,
             reasons: BTreeMap::new(),
         }
     }

@@ -3,10 +3,14 @@
 //! Absence has one owner: the missing spans of a service are TRACE-01's; every other rule that needs them is incomplete
 //! (`silent: NAME`). Only a closed barrier and a fence that closed by exit or marker prove that something is missing.
 
+mod collector;
+
 use crate::model::{
     BarrierKind, Case, Counts, Edge, EdgeKind, Fault, FaultTarget, Fence, GroupOffset, Kind, Process,
     ProcessId, Record, SenderEntry, Span, UnixNanos,
 };
+
+pub(crate) use collector::{resumed, was_away};
 
 use super::sampling::{is_unsampled, is_unsampled_record};
 use super::traffic::operation_of;
@@ -75,13 +79,19 @@ pub(crate) enum Proof {
 /// Whether a span of that process that was not captured is proven not to exist. `at`: when its work was done, where that
 /// is known, so that what came before a marker fence can be told from what came after.
 pub(crate) fn proof_of_absence(case: &Case, process: &Process, at: Option<UnixNanos>) -> Proof {
-    match (proof_of_fence(case, process, at), loss(case, process)) {
-        (Proof::Absent, Some(why)) => Proof::Unknown(why),
-        (proof, _) => proof,
+    let proof = proof_of_fence(case, process, at);
+    if proof != Proof::Absent {
+        return proof;
+    }
+    // What was refused or dropped while a fault lay on the collector is the fault's.
+    match collector::was_away(case, process) {
+        true => collector::excuse(case, process, at).unwrap_or(Proof::Absent),
+        false => loss(case, process).map_or(Proof::Absent, Proof::Unknown),
     }
 }
 
-fn proof_of_fence(case: &Case, process: &Process, at: Option<UnixNanos>) -> Proof {
+/// The same, had nothing been lost on the way: whether its fence proves that all it ended was exported or lost.
+pub(crate) fn proof_of_fence(case: &Case, process: &Process, at: Option<UnixNanos>) -> Proof {
     if let Some(why) = open_barrier(case) {
         return Proof::Unknown(why);
     }

@@ -1,5 +1,6 @@
 //! DEGRADE: a dependency fails, the answer and the evidence stay honest.
 
+mod budget;
 mod warnings;
 
 super::family! {
@@ -9,5 +10,6 @@ super::family! {
     degrade_04,
     degrade_05,
     degrade_06,
+    degrade_07,
     degrade_08,
 }

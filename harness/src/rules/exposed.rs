@@ -68,6 +68,12 @@ pub(crate) fn last_scrapes<'a>(case: &Case<'a>) -> Vec<Exposed<'a>> {
     last.into_values().map(Exposed::of).collect()
 }
 
+/// The last scrape of one process.
+pub(crate) fn last_scrape_of<'a>(case: &Case<'a>, process: &ProcessId) -> Option<Exposed<'a>> {
+    let its_own = |scrape: &&Scrape| scrape.stage != ScrapeStage::Before && scrape.process == *process;
+    case.evidence.scrapes.iter().filter(its_own).max_by_key(|scrape| scrape.at).map(Exposed::of)
+}
+
 /// The scrape of a process before its traffic, if there was one.
 pub(crate) fn first_scrape<'a>(case: &Case<'a>, process: &ProcessId) -> Option<Exposed<'a>> {
     let before = |scrape: &&Scrape| scrape.stage == ScrapeStage::Before && scrape.process == *process;

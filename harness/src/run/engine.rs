@@ -200,7 +200,7 @@ impl Engine {
         let collector = Collector::start(Options::default())
             .await
             .map_err(|error| Stop::because("no collector", error))?;
-        let collector_proxy = match stack.collector_late {
+        let collector_proxy = match stack.collector_late || stack.collector_can_leave {
             true => {
                 let proxy =
                     Proxy::bind().await.map_err(|error| Stop::because("cannot bind a proxy", error))?;
@@ -451,6 +451,7 @@ impl Running {
         self.evidence.keys.extend(keys);
         self.evidence.requests = self.requests();
         self.evidence.ledger = self.collector.ledger();
+        super::scrapes::let_exporters_say(&mut self.evidence);
         self.share.give_back().await;
         self.collector.shutdown().await;
         self.evidence

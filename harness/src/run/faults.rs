@@ -199,16 +199,30 @@ impl Running {
         let kind = match behaviour {
             Behaviour::Hang => FaultKind::BlackHole,
             Behaviour::Delay(_) => FaultKind::Slow,
-            _ => FaultKind::Refuse,
+            Behaviour::Reset => FaultKind::Cut,
+            Behaviour::Refuse | Behaviour::Accept => FaultKind::Refuse,
         };
         let fault = self.begin(kind, FaultTarget::Collector, false);
         self.collector.behave(behaviour);
         fault
     }
 
+    /// Takes the collector away: connections are refused, and those that there are are reset. The stack must have been
+    /// asked for with [`super::Stack::collector_can_leave`].
+    pub async fn stop_collector(&mut self) -> Result<UnderWay, Stop> {
+        if self.collector_proxy.is_none() {
+            return Err(Stop("the collector of this stack cannot leave: ask for `collector_can_leave`".into()));
+        }
+        let fault = self.begin(FaultKind::Stop, FaultTarget::Collector, false);
+        if let Some(proxy) = &self.collector_proxy {
+            proxy.set_fault(proxy::Fault::Refuse).await;
+        }
+        Ok(fault)
+    }
+
     /// The late collector of [`super::Stack::collector_late`]: away from the start, until it is healed.
     pub(super) async fn hide_collector(&mut self) -> Result<(), Stop> {
-        if let Some(proxy) = &self.collector_proxy {
+        if let (Some(proxy), true) = (&self.collector_proxy, self.stack.collector_late) {
             proxy.set_fault(proxy::Fault::Refuse).await;
             self.evidence.faults.push(Fault {
                 kind: FaultKind::Late,

@@ -67,7 +67,7 @@ pub struct Running {
     pub(super) stack: Stack,
     pub(super) share: Share,
     pub(super) collector: Collector,
-    /// In front of a collector that comes late.
+    /// In front of a collector that comes late, or leaves.
     pub(super) collector_proxy: Option<Proxy>,
     pub(super) instances: Vec<Instance>,
     /// Instances that were asked to end while the scenario went on, and when.

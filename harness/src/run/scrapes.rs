@@ -8,7 +8,22 @@ use super::answers::ask;
 use super::running::{Running, now};
 use super::stack::ScrapeFile;
 use crate::model::*;
+use crate::rules::{exporters, exposed};
 use crate::until::{Never, Probe as Look, until};
+
+/// Puts into the ledger what each process says in its last scrape of spans that it gave up.
+pub(super) fn let_exporters_say(evidence: &mut Evidence) {
+    let last = |id: &ProcessId| {
+        let its_own = |scrape: &&Scrape| scrape.stage != ScrapeStage::Before && scrape.process == *id;
+        evidence.scrapes.iter().filter(its_own).max_by_key(|scrape| scrape.at)
+    };
+    for entry in &mut evidence.ledger.senders {
+        let Some(scrape) = entry.process.as_ref().and_then(last) else { continue };
+        if let Ok(exposition) = exposed::read(&scrape.answer, None) {
+            entry.exporter_says = exporters::said(&exposition).lines;
+        }
+    }
+}
 
 impl Running {
     /// Scrapes every running service's declared metrics address.

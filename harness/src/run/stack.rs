@@ -17,6 +17,7 @@ pub struct Stack {
     pub(super) asks_prometheus: bool,
     pub(super) asks_sockets: bool,
     pub(super) collector_late: bool,
+    pub(super) collector_can_leave: bool,
     pub(super) snapshot: bool,
     pub(super) grace: Duration,
     pub(super) spans_delay: Duration,
@@ -58,6 +59,7 @@ impl Stack {
             asks_prometheus: false,
             asks_sockets: false,
             collector_late: false,
+            collector_can_leave: false,
             snapshot: false,
             grace: Duration::from_secs(5),
             spans_delay: Duration::from_millis(50),
@@ -141,6 +143,12 @@ impl Stack {
     /// The collector refuses connections until the scenario lets it in.
     pub fn collector_late(mut self) -> Stack {
         self.collector_late = true;
+        self
+    }
+
+    /// The drive may take the collector away ([`super::Running::stop_collector`]).
+    pub fn collector_can_leave(mut self) -> Stack {
+        self.collector_can_leave = true;
         self
     }
 

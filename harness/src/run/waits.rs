@@ -185,6 +185,39 @@ impl Running {
         waited.await.is_ok()
     }
 
+    /// Sends a request again and again until a span of one of them has reached the collector, each a stimulus of its own.
+    pub async fn delivery_resumes(&mut self, request: impl Fn() -> Request, limit: Duration) -> bool {
+        const PATIENCE: Duration = Duration::from_millis(300);
+        let end = Instant::now() + limit;
+        loop {
+            let sent = self.send(request()).await;
+            let came = match sent.trace {
+                Some(trace) => self.trace_arrives(trace, PATIENCE).await,
+                None => false,
+            };
+            if came || Instant::now() >= end {
+                return came;
+            }
+            between_looks().await;
+        }
+    }
+
+    async fn trace_arrives(&mut self, trace: TraceId, limit: Duration) -> bool {
+        self.share.progress.phase("waiting: spans of a request");
+        let mut progress = self.collector.progress();
+        let collector = &self.collector;
+        let mut seen = 0;
+        let waited = crate::until::until_pushed("spans of a request", limit, &mut progress, |_| {
+            let new = collector.requests_from(seen);
+            seen += new.len();
+            match Spans::of(&new).trace(trace).next() {
+                Some(_) => Look::Ready(()),
+                None => Look::NotYet("none yet".into()),
+            }
+        });
+        waited.await.is_ok()
+    }
+
     /// Waits until the collector has refused that many requests.
     pub async fn refused_requests_arrive(&mut self, count: u64, limit: Duration) -> bool {
         let mut progress = self.collector.progress();

@@ -21,6 +21,7 @@ const CUT: &str = "a_cut_database_is_an_error_of_the_server";
 const ORDERS: &str = "every_order_gets_healthy";
 const READINESS: &str = "readiness_follows_the_backends";
 const REGISTERS: &str = "a_service_registers_once_it_serves";
+const ANY_COLLECTOR: &str = "redirects_survive_any_collector";
 const REFUSED: &str = "link_detail_survives_a_refused_rpc";
 
 pub(super) fn all() -> Vec<Defect> {
@@ -154,6 +155,8 @@ fn degradation() -> Vec<Row> {
         "commit-on-error" on CONSUMER, in "clicks_wait_for_postgres", turns ["DEGRADE-05"] also ["MSG-06"] cannot judge []: "commits what it could not store";
         "publish-blocks-request" on API, in "redirects_survive_a_lost_kafka", turns ["DEGRADE-04"] also [] cannot judge ["METRIC-10"]: "answers when Kafka has the click";
         "unbounded-buffer" on API, in "redirects_survive_a_lost_kafka", turns ["DEGRADE-04"] also [] cannot judge []: "lets any number of clicks wait";
+        "exporter-synchronous" on API, in ANY_COLLECTOR, turns ["DEGRADE-07"] also [] cannot judge []: "waits for the collector inside of the request";
+        "exporter-unbounded-queue" on API, in ANY_COLLECTOR, turns ["DEGRADE-07"] also [] cannot judge []: "keeps every span until the collector takes it";
         "no-recovery" on API, in REFUSED, turns ["DEGRADE-06"] also [] cannot judge []: "the circuit never closes";
         "no-flush-on-shutdown" on RPC, in "a_drain_flushes_what_was_recorded", turns ["DEGRADE-08"] also ["METRIC-08"] cannot judge []: "exits without a flush";
         "exit-drops-inflight" on API, in "sigterm_lets_work_in_flight_end", turns ["DEGRADE-08"] also [] cannot judge []: "drops requests under way";

@@ -3,8 +3,6 @@
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 
-use bytes::Bytes;
-
 use super::{Lists, NO_ROW, Names, Resource, Row, Scope, Spans, read};
 use crate::model::{ExportRequest, Kind, ProcessId, Signal, SpanId, TraceId};
 use crate::otlp::wire::{SpanEntry, SpanIndex};
@@ -50,7 +48,8 @@ impl Spans {
             parts.into_iter().map(|part| part.join().expect("scanning does not panic")).collect()
         });
         let bytes = traces.iter().map(|request| request.bytes.clone()).collect();
-        Self::join(bytes, parts)
+        let received = traces.iter().map(|request| request.received_unix_nanos).collect();
+        Self::join(Spans { requests: bytes, received, ..Spans::default() }, parts)
     }
 
     /// As [`Spans::of`]; names that the run made up are read as the declared ones that they stand for.
@@ -70,8 +69,7 @@ impl Spans {
         spans
     }
 
-    fn join(requests: Vec<Bytes>, parts: Vec<Part>) -> Self {
-        let mut spans = Spans { requests, ..Spans::default() };
+    fn join(mut spans: Spans, parts: Vec<Part>) -> Self {
         for part in parts {
             spans.take(part);
         }

@@ -1,9 +1,9 @@
 //! DEGRADE-02: with the RPC slow or silent, the answer comes within its budget.
 
-use crate::model::{Case, FaultTarget, Judgement, Operation, Severity, Stimulus, UnixNanos};
+use crate::model::{Case, FaultTarget, Judgement, Operation, Severity, Stimulus};
+use super::budget::overrun;
 use crate::rules::Rule;
 use crate::rules::tally::{Fault, Tally};
-use crate::rules::text::shown;
 use crate::rules::traffic::{operation_of, stimulus_subject};
 
 pub(crate) static RULE: Rule = Rule {
@@ -39,13 +39,7 @@ fn is_disturbed(case: &Case, service: &str, stimulus: &Stimulus) -> bool {
 }
 
 fn judge_time(case: &Case, stimulus: &Stimulus, operation: &Operation, budget_ms: u64, tally: &mut Tally) {
-    let took = |until: UnixNanos| until.saturating_sub(stimulus.sent) / 1_000_000;
-    let seen = match (stimulus.answered, stimulus.gave_up) {
-        (Some(answered), _) if took(answered) <= budget_ms => return,
-        (Some(answered), _) => format!("an answer after {} ms", took(answered)),
-        (None, Some(gave_up)) => format!("no answer in {} ms", took(gave_up)),
-        (None, None) => shown(stimulus.error.as_deref().unwrap_or("no answer")),
-    };
+    let Some(seen) = overrun(stimulus, budget_ms) else { return };
     tally.add(stimulus_subject(case, stimulus), "late", None, || Fault {
         required: format!("an answer within {budget_ms} ms, while {} is disturbed", operation.calls.as_deref().unwrap_or("")),
         seen,

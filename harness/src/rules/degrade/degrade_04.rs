@@ -5,8 +5,9 @@ mod buffers;
 
 use crate::model::attributes::{Attributes, Key};
 use crate::model::{
-    Case, Fault, FaultKind, FaultTarget, Judgement, Kind, Operation, Severity, Span, Spawned, Stimulus, TraceId, UnixNanos,
+    Case, Fault, FaultKind, FaultTarget, Judgement, Kind, Operation, Severity, Span, Spawned, Stimulus, TraceId,
 };
+use super::budget::failure_or_overrun;
 use crate::rules::Rule;
 use crate::rules::absence::{Proof, proof_of_absence, silence};
 use crate::rules::sampling::is_unsampled;
@@ -73,15 +74,7 @@ fn is_disturbed(case: &Case, operation: &Operation, stimulus: &Stimulus) -> bool
 }
 
 fn judge_time(case: &Case, stimulus: &Stimulus, budget_ms: u64, tally: &mut Tally) {
-    let took = |until: UnixNanos| until.saturating_sub(stimulus.sent) / 1_000_000;
-    let failed = stimulus.answer.as_ref().filter(|answer| answer.status >= 500);
-    let seen = match (failed, stimulus.answered, stimulus.gave_up) {
-        (Some(answer), ..) => format!("HTTP {}", answer.status),
-        (None, Some(answered), _) if took(answered) <= budget_ms => return,
-        (None, Some(answered), _) => format!("an answer after {} ms", took(answered)),
-        (None, None, Some(gave_up)) => format!("no answer in {} ms", took(gave_up)),
-        (None, None, None) => shown(stimulus.error.as_deref().unwrap_or("no answer")),
-    };
+    let Some(seen) = failure_or_overrun(stimulus, budget_ms) else { return };
     tally.add(stimulus_subject(case, stimulus), "late", None, || Violation {
         required: format!("an answer within {budget_ms} ms, while Kafka is away"),
         seen,

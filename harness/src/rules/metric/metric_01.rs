@@ -158,6 +158,8 @@ pub(super) fn is_due(case: &Case, exposed: &Exposed, family: &Family) -> bool {
         }),
         Some(Counted::RecordsSent { topic }) => alone() && recorded(topic),
         Some(Counted::RecordsConsumed { topic }) => alone() && recorded(topic) && is_consumed(case, topic, &process.service),
+        // It may never have come to that.
+        Some(Counted::SpansLost) => false,
         None => driven().iter().any(|driven| driven.status.is_some()) || worked(case, process, at),
     }
 }

@@ -78,8 +78,8 @@ impl<'a> Compared<'_, 'a> {
             Counted::Calls { to, status_label } => calls::compare(self, to, status_label.as_deref()),
             Counted::RecordsSent { topic } => records::compare_sent(self, topic),
             Counted::RecordsConsumed { topic } => records::compare_consumed(self, topic),
-            // METRIC-11 judges those.
-            Counted::DegradedAnswers => Verdict::NoSubject,
+            // METRIC-11 judges those, and DEGRADE-07.
+            Counted::DegradedAnswers | Counted::SpansLost => Verdict::NoSubject,
         }
     }
 

@@ -2,7 +2,7 @@
 //! spans. Numbers only, so that a lost context is no lost span.
 
 use crate::model::{Case, Edge, EdgeKind, Fence, Judgement, Kind, Span};
-use crate::rules::absence::{loss, open_barrier};
+use crate::rules::absence::{loss, open_barrier, was_away};
 use crate::rules::outage::is_call;
 use crate::rules::tally::{Fault, Tally};
 
@@ -27,11 +27,11 @@ pub(super) fn judge(case: &Case, judgement: &mut Judgement, tally: &mut Tally) {
     }
 }
 
-/// Whether every instance ended by a drain, and nothing of it was refused.
+/// Whether every instance ended by a drain, and nothing of it was refused, or lost while the collector was away.
 fn was_drained(case: &Case, service: &str) -> bool {
     let mut instances = case.processes_of(service).filter(|process| process.ready.is_some()).peekable();
     instances.peek().is_some()
-        && instances.all(|process| matches!(process.fence, Fence::Exit { .. }) && loss(case, process).is_none())
+        && instances.all(|process| matches!(process.fence, Fence::Exit { .. }) && loss(case, process).is_none() && !was_away(case, process))
 }
 
 #[derive(Default)]
