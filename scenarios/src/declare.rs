@@ -52,6 +52,7 @@ pub(crate) fn background() -> Vec<LogOrigin> {
         from("services::kafka"),
         from("services::service"),
         from("services::telemetry"),
+        from("opentelemetry_sdk"),
         from("deadpool.postgres"),
         says("waiting for"),
     ]

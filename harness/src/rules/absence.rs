@@ -83,11 +83,8 @@ pub(crate) fn proof_of_absence(case: &Case, process: &Process, at: Option<UnixNa
     if proof != Proof::Absent {
         return proof;
     }
-    // What was refused or dropped while a fault lay on the collector is the fault's.
-    match collector::was_away(case, process) {
-        true => collector::excuse(case, process, at).unwrap_or(Proof::Absent),
-        false => loss(case, process).map_or(Proof::Absent, Proof::Unknown),
-    }
+    let loss = || unexplained_loss(case, process).map(Proof::Unknown);
+    collector::excuse(case, process, at).or_else(loss).unwrap_or(Proof::Absent)
 }
 
 /// The same, had nothing been lost on the way: whether its fence proves that all it ended was exported or lost.
@@ -144,8 +141,13 @@ pub(crate) fn no_barrier(case: &Case) -> bool {
     case.evidence.barrier.kind == BarrierKind::Absent
 }
 
+/// The same, but for what a fault on the collector explains.
+pub(crate) fn unexplained_loss(case: &Case, process: &Process) -> Option<String> {
+    loss(case, process).filter(|_| !was_away(case, process))
+}
+
 /// What the ledger says was lost of a process, or of senders that did not say who they are.
-pub(crate) fn loss(case: &Case, process: &Process) -> Option<String> {
+fn loss(case: &Case, process: &Process) -> Option<String> {
     let says = |entry: &SenderEntry| {
         let line = super::text::shown(entry.exporter_says.first()?);
         Some(format!("the exporter of {} says it dropped some: {line}", process.service))

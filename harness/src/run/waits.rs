@@ -185,14 +185,20 @@ impl Running {
         waited.await.is_ok()
     }
 
-    /// Sends a request again and again until a span of one of them has reached the collector, each a stimulus of its own.
-    pub async fn delivery_resumes(&mut self, request: impl Fn() -> Request, limit: Duration) -> bool {
+    /// Sends a request again and again until that many spans of one of them have reached the collector, each a stimulus of its
+    /// own.
+    pub async fn delivered(
+        &mut self,
+        request: impl Fn() -> Request,
+        spans: usize,
+        limit: Duration,
+    ) -> bool {
         const PATIENCE: Duration = Duration::from_millis(300);
         let end = Instant::now() + limit;
         loop {
             let sent = self.send(request()).await;
             let came = match sent.trace {
-                Some(trace) => self.trace_arrives(trace, PATIENCE).await,
+                Some(trace) => self.trace_arrives(trace, spans, PATIENCE).await,
                 None => false,
             };
             if came || Instant::now() >= end {
@@ -202,18 +208,16 @@ impl Running {
         }
     }
 
-    async fn trace_arrives(&mut self, trace: TraceId, limit: Duration) -> bool {
+    async fn trace_arrives(&mut self, trace: TraceId, spans: usize, limit: Duration) -> bool {
         self.share.progress.phase("waiting: spans of a request");
         let mut progress = self.collector.progress();
         let collector = &self.collector;
-        let mut seen = 0;
+        let (mut looked_at, mut seen) = (0, 0);
         let waited = crate::until::until_pushed("spans of a request", limit, &mut progress, |_| {
-            let new = collector.requests_from(seen);
-            seen += new.len();
-            match Spans::of(&new).trace(trace).next() {
-                Some(_) => Look::Ready(()),
-                None => Look::NotYet("none yet".into()),
-            }
+            let new = collector.requests_from(looked_at);
+            looked_at += new.len();
+            seen += Spans::of(&new).trace(trace).count();
+            if seen >= spans { Look::Ready(()) } else { Look::NotYet(format!("{seen} spans")) }
         });
         waited.await.is_ok()
     }

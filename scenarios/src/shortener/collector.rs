@@ -1,7 +1,7 @@
 //! A collector that goes away, refuses, hangs, is slow, breaks connections off: requests are answered as if nothing were, what
 //! waits is bounded, what is lost is counted, and delivery resumes.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use probity::collector::Behaviour;
 use probity::run::{Running, Scenario, Stack, Stop, UnderWay};
@@ -15,10 +15,12 @@ const BATCH: u32 = 8;
 /// Requests in each fault: each ends three spans, and more of them than may wait.
 const CLICKS: usize = 48;
 /// What a click may take, and when we give one up. Generous: a busy machine is no fault of the exporter's.
-const BUDGET_MS: u64 = 2_000;
+const BUDGET: Duration = Duration::from_secs(2);
 const PATIENCE: Duration = Duration::from_millis(2_500);
-/// An exporter comes back at its next attempt.
-const RETURN: Duration = Duration::from_secs(10);
+/// An exporter comes back at its next attempt; one that does not is given longer than the rule gives it.
+const RETURN: Duration = Duration::from_secs(12);
+/// Of a click: the request, its SELECT, its record.
+const SPANS: usize = 3;
 
 pub(super) fn scenarios() -> Vec<Scenario> {
     vec![Scenario {
@@ -36,7 +38,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
                     thresholds.spans_waiting_max = QUEUE + u64::from(BATCH);
                     thresholds.reasons.insert("spans_waiting_max".into(), "a short queue, so that it fills".into());
                     let click = declaration.operations.iter_mut().find(|operation| operation.name == "click");
-                    click.expect("it is declared").budget_ms = Some(BUDGET_MS);
+                    click.expect("it is declared").budget_ms = Some(BUDGET.as_millis() as u64);
                 })
         },
         drive: drive!(any_collector),
@@ -46,7 +48,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
 async fn any_collector(running: &mut Running) -> Result<(), Stop> {
     let code = link(running).await?;
     running.phase("before");
-    running.delivery_resumes(|| click(&code), RETURN).await;
+    running.delivered(|| click(&code), SPANS, RETURN).await;
     let down = running.stop_collector().await?;
     clicks_during(running, &code, down).await?;
     let ways = [
@@ -66,13 +68,14 @@ async fn any_collector(running: &mut Running) -> Result<(), Stop> {
 async fn clicks_during(running: &mut Running, code: &str, fault: UnderWay) -> Result<(), Stop> {
     running.phase("during");
     let patient = || click(code).timeout(PATIENCE);
+    let asked = Instant::now();
     let first = running.send(patient()).await;
     // Whoever waits for the collector would wait with each of them.
-    if first.answer.is_some() {
+    if first.answer.is_some() && asked.elapsed() < BUDGET / 2 {
         running.send_all((0..CLICKS).map(|_| patient()).collect(), 4).await;
     }
     running.heal(fault).await?;
     running.phase("after");
-    running.delivery_resumes(patient, RETURN).await;
+    running.delivered(patient, SPANS, RETURN).await;
     Ok(())
 }

@@ -134,7 +134,7 @@ impl<E: SpanExporter> SpanExporter for Stubborn<E> {
     async fn export(&self, batch: Vec<SpanData>) -> OTelSdkResult {
         while self.exporter.export(batch.clone()).await.is_err() {
             // The thread that exports has no timer of its own.
-            _ = self.runtime.spawn(tokio::time::sleep(PAUSE)).await;
+            _ = self.runtime.spawn(async { tokio::time::sleep(PAUSE).await }).await;
         }
         Ok(())
     }

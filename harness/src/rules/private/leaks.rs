@@ -6,7 +6,7 @@ use super::search::{Form, Hit, Needles};
 use crate::model::Canary;
 use crate::model::{CanaryKind, Case, HttpAnswer, Judgement, KeyChange, LogLine, Record, SpanId, TraceId};
 use crate::rules::Rule;
-use crate::rules::absence::{loss, open_barrier, silence};
+use crate::rules::absence::{open_barrier, silence, unexplained_loss};
 use crate::rules::log::line::Object;
 use crate::rules::tally::{Fault, Tally};
 use crate::rules::text::{quoted, service_shown, shown};
@@ -43,7 +43,7 @@ fn what_was_not_seen(case: &Case, judgement: &mut Judgement) {
     }
     for process in &case.evidence.processes {
         let silent = silence(case, process).map(|silent| silent.gap(&process.service));
-        if let Some(why) = silent.or_else(|| loss(case, process)) {
+        if let Some(why) = silent.or_else(|| unexplained_loss(case, process)) {
             judgement.gap(format!("telemetry of {}", service_shown(&process.service)), why);
         }
     }

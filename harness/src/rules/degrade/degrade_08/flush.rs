@@ -2,7 +2,7 @@
 //! spans. Numbers only, so that a lost context is no lost span.
 
 use crate::model::{Case, Edge, EdgeKind, Fence, Judgement, Kind, Span};
-use crate::rules::absence::{loss, open_barrier, was_away};
+use crate::rules::absence::{open_barrier, unexplained_loss, was_away};
 use crate::rules::outage::is_call;
 use crate::rules::tally::{Fault, Tally};
 
@@ -31,7 +31,7 @@ pub(super) fn judge(case: &Case, judgement: &mut Judgement, tally: &mut Tally) {
 fn was_drained(case: &Case, service: &str) -> bool {
     let mut instances = case.processes_of(service).filter(|process| process.ready.is_some()).peekable();
     instances.peek().is_some()
-        && instances.all(|process| matches!(process.fence, Fence::Exit { .. }) && loss(case, process).is_none() && !was_away(case, process))
+        && instances.all(|process| matches!(process.fence, Fence::Exit { .. }) && unexplained_loss(case, process).is_none() && !was_away(case, process))
 }
 
 #[derive(Default)]
