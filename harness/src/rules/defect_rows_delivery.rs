@@ -10,6 +10,8 @@ pub(super) const ROWS: &[Row] = &[
     Row { defect: "poison-blocks-partition", drive: poison, fails: "MSG-07 MSG-06", cannot_judge: "" },
     Row { defect: "drop-endpoints-on-etcd-loss", drive: lost_etcd, fails: "DEGRADE-03", cannot_judge: "" },
     Row { defect: "publish-blocks-request", drive: lost_kafka, fails: "DEGRADE-04", cannot_judge: "" },
+    Row { defect: "exporter-synchronous", drive: lost_collector, fails: "DEGRADE-07", cannot_judge: "" },
+    Row { defect: "exporter-unbounded-queue", drive: lost_collector, fails: "DEGRADE-07", cannot_judge: "" },
     Row { defect: "unbounded-buffer", drive: lost_kafka, fails: "DEGRADE-04", cannot_judge: "" },
 ];
 
@@ -23,6 +25,12 @@ fn lost_etcd(shortener: &mut Shortener) {
 fn lost_kafka(shortener: &mut Shortener) {
     shortener.click();
     shortener.clicks_without_kafka();
+}
+
+fn lost_collector(shortener: &mut Shortener) {
+    shortener.click();
+    shortener.clicks_without_collector();
+    shortener.click();
 }
 
 fn outage(shortener: &mut Shortener) {

@@ -123,3 +123,51 @@ fn of_two_instances_the_one_that_spoke_did_the_work() {
     assert_eq!(silence(&case, case.process(&first).unwrap()), None);
     assert_eq!(silence_of(&case, "analytics-consumer"), None);
 }
+
+/// What a span that url-api never sent means, where the collector was away from 20,000 to 30,000 and a span begun at 31,000
+/// came at 32,000, after `change`.
+fn proof_around_a_fault(at_ms: Option<u64>, change: impl FnOnce(&mut Build)) -> Proof {
+    let mut build = Build::new();
+    let api = build.process("url-api");
+    build.evidence_mut().faults.push(fault(at(20_000), Some(at(30_000))));
+    build.evidence_mut().ledger.senders[0].counts.lost_spans = 3;
+    build.span(&api, Kind::Server, "GET /{code}").time(31_000, 31_010).add();
+    build.evidence_mut().requests[0].received_unix_nanos = at(32_000);
+    change(&mut build);
+    let (evidence, declaration) = (build.evidence(), declaration());
+    let case = Case::new(&evidence, Some(&declaration));
+    proof_of_absence(&case, case.process(&api).unwrap(), at_ms.map(at))
+}
+
+#[test]
+fn a_fault_on_the_collector_explains_what_ended_in_it_and_until_spans_came_again() {
+    let proof = |at_ms| proof_around_a_fault(at_ms, |_| {});
+    for within in [20_000, 25_000, 30_000, 31_500, 32_000] {
+        assert!(matches!(proof(Some(within)), Proof::Explained(_)), "{within}");
+    }
+    for outside in [1_000, 14_999, 32_001, 90_000] {
+        assert_eq!(proof(Some(outside)), Proof::Absent, "{outside}");
+    }
+    assert!(matches!(proof(Some(19_999)), Proof::Unknown(_)), "it may have waited for its batch");
+    assert!(matches!(proof(None), Proof::Explained(_)), "nobody knows when");
+}
+
+#[test]
+fn who_never_came_back_is_excused_no_longer_than_the_fault_lasted() {
+    let proof = |at_ms| proof_around_a_fault(Some(at_ms), |build| build.evidence_mut().requests.clear());
+    assert!(matches!(proof(29_999), Proof::Explained(_)));
+    assert_eq!(proof(30_001), Proof::Absent);
+}
+
+#[test]
+fn a_fault_that_a_process_did_not_live_through_explains_nothing_of_it() {
+    let after = |build: &mut Build| {
+        build.change_process(&ProcessId::new("url-api#1"), |process| process.started = at(30_001));
+    };
+    assert!(matches!(proof_around_a_fault(Some(25_000), after), Proof::Unknown(_)), "it lost spans for another reason");
+    let told = proof_around_a_fault(None, |build| {
+        after(build);
+        build.evidence_mut().ledger.senders[0].counts.lost_spans = 0;
+    });
+    assert_eq!(told, Proof::Absent);
+}

@@ -137,6 +137,39 @@ impl Shortener {
         sent.iter().for_each(|(record, creator)| self.consume(record, *creator));
     }
 
+    /// The collector refuses for a while, in which three clicks of unknown codes are answered, and two of url-api's spans may wait.
+    /// Those of the third are lost, unless with `exporter-unbounded-queue`. With `exporter-synchronous` the answers wait.
+    pub(crate) fn clicks_without_collector(&mut self) {
+        self.declaration.thresholds.spans_waiting_max = 4;
+        let began = self.build.now_ms() + 10_000;
+        self.build.pass(10_000);
+        for _ in 0..3 {
+            self.unknown_code();
+        }
+        if self.is("exporter-synchronous") {
+            let now = at(self.build.now_ms() + 3_000);
+            let asked = self.build.evidence_mut().stimuli.iter_mut().rev().take(3);
+            asked.for_each(|stimulus| stimulus.answered = Some(now));
+            self.build.pass(3_001);
+        }
+        let ended = at(self.build.now_ms());
+        self.build.pass(100);
+        let came = at(self.build.now_ms());
+        let kept = if self.is("exporter-unbounded-queue") { usize::MAX } else { 4 };
+        let mut waited = 0;
+        let evidence = self.build.evidence_mut();
+        evidence.requests.retain_mut(|request| {
+            if request.signal != Signal::Traces || request.received_unix_nanos < at(began) {
+                return true;
+            }
+            request.received_unix_nanos = came;
+            waited += 1;
+            waited <= kept
+        });
+        let (kind, on) = (FaultKind::Refuse, FaultTarget::Collector);
+        evidence.faults.push(Fault { kind, on, began: at(began), ended: Some(ended), fenced: false });
+    }
+
     /// A click whose send went well; with `producer-acks-zero` its record never was.
     pub(crate) fn click_on_its_way(&mut self) {
         let (record, creator) = self.publish();
