@@ -193,7 +193,7 @@ impl Running {
         spans: usize,
         limit: Duration,
     ) -> bool {
-        const PATIENCE: Duration = Duration::from_millis(300);
+        const PATIENCE: Duration = Duration::from_millis(150);
         let end = Instant::now() + limit;
         loop {
             let sent = self.send(request()).await;
