@@ -211,7 +211,9 @@ impl Running {
     /// asked for with [`super::Stack::collector_can_leave`].
     pub async fn stop_collector(&mut self) -> Result<UnderWay, Stop> {
         if self.collector_proxy.is_none() {
-            return Err(Stop("the collector of this stack cannot leave: ask for `collector_can_leave`".into()));
+            return Err(Stop(
+                "the collector of this stack cannot leave: ask for `collector_can_leave`".into(),
+            ));
         }
         let fault = self.begin(FaultKind::Stop, FaultTarget::Collector, false);
         if let Some(proxy) = &self.collector_proxy {

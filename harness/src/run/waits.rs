@@ -187,12 +187,7 @@ impl Running {
 
     /// Sends a request again and again until that many spans of one of them have reached the collector, each a stimulus of its
     /// own.
-    pub async fn delivered(
-        &mut self,
-        request: impl Fn() -> Request,
-        spans: usize,
-        limit: Duration,
-    ) -> bool {
+    pub async fn delivered(&mut self, request: impl Fn() -> Request, spans: usize, limit: Duration) -> bool {
         const PATIENCE: Duration = Duration::from_millis(150);
         let end = Instant::now() + limit;
         loop {

@@ -36,7 +36,9 @@ pub(super) fn scenarios() -> Vec<Scenario> {
                 .declares(|declaration| {
                     let thresholds = &mut declaration.thresholds;
                     thresholds.spans_waiting_max = QUEUE + u64::from(BATCH);
-                    thresholds.reasons.insert("spans_waiting_max".into(), "a short queue, so that it fills".into());
+                    thresholds
+                        .reasons
+                        .insert("spans_waiting_max".into(), "a short queue, so that it fills".into());
                     let click = declaration.operations.iter_mut().find(|operation| operation.name == "click");
                     click.expect("it is declared").budget_ms = Some(BUDGET.as_millis() as u64);
                 })
@@ -51,12 +53,8 @@ async fn any_collector(running: &mut Running) -> Result<(), Stop> {
     running.delivered(|| click(&code), SPANS, RETURN).await;
     let down = running.stop_collector().await?;
     clicks_during(running, &code, down).await?;
-    let ways = [
-        Behaviour::Delay(Duration::from_millis(100)),
-        Behaviour::Refuse,
-        Behaviour::Hang,
-        Behaviour::Reset,
-    ];
+    let ways =
+        [Behaviour::Delay(Duration::from_millis(100)), Behaviour::Refuse, Behaviour::Hang, Behaviour::Reset];
     for behaviour in ways {
         let fault = running.disturb_collector(behaviour);
         clicks_during(running, &code, fault).await?;

@@ -79,7 +79,8 @@ impl Exports {
             Err(OTelSdkError::AlreadyShutdown) => "already_shutdown",
             Err(OTelSdkError::InternalFailure(_)) => "export_failed",
         };
-        *self.0.exported.lock().unwrap_or_else(PoisonError::into_inner).entry(error_type).or_default() += spans;
+        *self.0.exported.lock().unwrap_or_else(PoisonError::into_inner).entry(error_type).or_default() +=
+            spans;
         let fewer = |waiting: u64| Some(waiting.saturating_sub(spans));
         _ = self.0.waiting.fetch_update(Ordering::AcqRel, Ordering::Acquire, fewer);
     }

@@ -56,15 +56,18 @@ fn resumed_after(case: &Case, process: &Process, number: usize) -> Option<UnixNa
 }
 
 fn resumptions(case: &Case) -> HashMap<(ProcessId, usize), UnixNanos> {
-    let faults = case.evidence.faults.iter().enumerate().filter(|(_, fault)| fault.on == FaultTarget::Collector);
+    let faults =
+        case.evidence.faults.iter().enumerate().filter(|(_, fault)| fault.on == FaultTarget::Collector);
     let ended: Vec<(usize, UnixNanos)> =
         faults.filter_map(|(number, fault)| Some((number, fault.ended?))).collect();
     let mut first = HashMap::new();
     for span in case.spans.iter().filter(|_| !ended.is_empty()) {
         let mut alike = case.evidence.processes.iter();
-        let named = || alike.find(|process| process.service == span.service_name()).map(|process| &process.id);
+        let named =
+            || alike.find(|process| process.service == span.service_name()).map(|process| &process.id);
         let Some(process) = span.process().or_else(named) else { continue };
-        for (number, _) in ended.iter().filter(|(_, ended)| span.start() > *ended && span.received() > *ended) {
+        for (number, _) in ended.iter().filter(|(_, ended)| span.start() > *ended && span.received() > *ended)
+        {
             let known = first.entry((process.clone(), *number)).or_insert(span.received());
             *known = span.received().min(*known);
         }

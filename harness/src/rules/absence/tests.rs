@@ -164,7 +164,10 @@ fn a_fault_that_a_process_did_not_live_through_explains_nothing_of_it() {
     let after = |build: &mut Build| {
         build.change_process(&ProcessId::new("url-api#1"), |process| process.started = at(30_001));
     };
-    assert!(matches!(proof_around_a_fault(Some(25_000), after), Proof::Unknown(_)), "it lost spans for another reason");
+    assert!(
+        matches!(proof_around_a_fault(Some(25_000), after), Proof::Unknown(_)),
+        "it lost spans for another reason"
+    );
     let told = proof_around_a_fault(None, |build| {
         after(build);
         build.evidence_mut().ledger.senders[0].counts.lost_spans = 0;
