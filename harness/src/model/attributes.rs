@@ -48,6 +48,8 @@ keys! {
     MessagingOffset = "messaging.kafka.offset",
     MessagingGroup = "messaging.consumer.group.name",
     MessagingCount = "messaging.batch.message_count",
+    MessagingId = "messaging.message.id",
+    MessagingRoutingKey = "messaging.rabbitmq.destination.routing_key",
     DbSystem = "db.system.name",
     DbSummary = "db.query.summary",
     DbText = "db.query.text",

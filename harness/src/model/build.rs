@@ -211,6 +211,7 @@ impl Build {
             headers,
             value: "{}".into(),
             at: at(self.now_ms),
+            ..Record::default()
         };
         self.evidence.records.push(record.clone());
         record
@@ -568,6 +569,7 @@ pub fn declaration() -> Declaration {
                 batches: true,
                 ..Group::default()
             }],
+            ..Topic::default()
         }],
         logs: Logs { profile: Some("otel".into()), ..Logs::default() },
         ..Declaration::default()

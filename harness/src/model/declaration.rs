@@ -45,6 +45,16 @@ impl Declaration {
     pub fn topic(&self, name: &str) -> Option<&Topic> {
         self.topics.iter().find(|topic| topic.name == name)
     }
+
+    /// The topics that are Kafka's.
+    pub fn kafka_topics(&self) -> impl Iterator<Item = &Topic> {
+        self.topics.iter().filter(|topic| topic.on.is_kafka())
+    }
+
+    /// The topics that are exchanges of RabbitMQ.
+    pub fn exchanges(&self) -> impl Iterator<Item = &Topic> {
+        self.topics.iter().filter(|topic| !topic.on.is_kafka())
+    }
 }
 
 /// What a system promises of its sampling (TRACE-11, TRACE-13).
@@ -223,6 +233,17 @@ pub enum EdgeKind {
     Kafka {
         topic: String,
     },
+    /// Of RabbitMQ, by the exchange's name.
+    Amqp {
+        exchange: String,
+    },
+}
+
+impl EdgeKind {
+    /// Whether `from` waits for an answer of `to`: a call, not a message.
+    pub fn is_call(&self) -> bool {
+        matches!(self, EdgeKind::Http | EdgeKind::Grpc { .. })
+    }
 }
 
 /// An operation that stimuli drive: its address, its one expected root, and what it spawns.
@@ -259,11 +280,45 @@ pub struct Spawned {
     pub on_status: Option<u16>,
 }
 
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Topic {
     pub name: String,
     pub producer: String,
     pub groups: Vec<Group>,
+    /// What it is a topic of.
+    #[serde(default, skip_serializing_if = "Broker::is_kafka")]
+    pub on: Broker,
+}
+
+impl Topic {
+    /// Whether a span that names this destination speaks of the topic, as one of its groups or as its producer.
+    pub fn is_destination(&self, named: &str) -> bool {
+        if self.on.is_kafka() {
+            return named == self.name;
+        }
+        // The exchange alone, or with routing key and queue behind it; consumers of older conventions name their queue.
+        let exchange = named.split(':').next() == Some(&self.name);
+        exchange || self.groups.iter().any(|queue| queue.name == named)
+    }
+}
+
+/// Whose topic a topic is.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "system")]
+pub enum Broker {
+    #[default]
+    Kafka,
+    /// The topic is an exchange of RabbitMQ (durable, of type `topic`), and its groups are queues that are bound to it.
+    Rabbitmq {
+        /// Of its messages, and of the queues' bindings.
+        routing_key: String,
+    },
+}
+
+impl Broker {
+    pub fn is_kafka(&self) -> bool {
+        *self == Broker::Kafka
+    }
 }
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]

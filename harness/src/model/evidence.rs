@@ -1,5 +1,6 @@
 //! All that was captured in one scenario, as a value that can be saved, replayed and mutated.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use bytes::Bytes;
@@ -344,29 +345,44 @@ pub enum FaultTarget {
     Collector,
 }
 
-/// A Kafka record, read back from the topic.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+/// A Kafka record, read back from the topic; or a message of RabbitMQ, as a queue of ours on the exchange received it.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Record {
-    /// The declared name of the topic (`click-events`), whatever the run called it.
+    /// The declared name of the topic (`click-events`) or exchange, whatever the run called it.
     pub topic: String,
+    /// [`Record::NO_PARTITION`] for a message of RabbitMQ.
     pub partition: i32,
+    /// For a message of RabbitMQ its number on the exchange, from 0.
     pub offset: i64,
+    /// For a message of RabbitMQ its routing key.
     pub key: Option<String>,
-    /// In order; values that are not UTF-8 are shown lossily.
+    /// In order; values that are not UTF-8 are shown lossily, and those that are no text as their type has them.
     pub headers: Vec<(String, String)>,
+    /// The headers of a message of RabbitMQ that are no strings, with their types (`byte array`). Kafka's are bytes, all of them.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub header_types: BTreeMap<String, String>,
+    /// The `message-id` of a message of RabbitMQ.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
     /// Bounded (64 KiB), lossily UTF-8.
     pub value: String,
     pub at: UnixNanos,
 }
 
 impl Record {
-    /// The values of the header of exactly that name (Kafka is case-sensitive).
+    /// An exchange of RabbitMQ has no partitions.
+    pub const NO_PARTITION: i32 = -1;
+
+    /// The values of the header of exactly that name (Kafka and RabbitMQ are case-sensitive).
     pub fn header(&self, name: &str) -> impl Iterator<Item = &str> {
         self.headers.iter().filter(move |(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 
-    /// `click-events[0] offset 17`.
+    /// `click-events[0] offset 17`, `transfers message 3`.
     pub fn place(&self) -> String {
+        if self.partition == Record::NO_PARTITION {
+            return format!("{} message {}", self.topic, self.offset.saturating_add(1));
+        }
         format!("{}[{}] offset {}", self.topic, self.partition, self.offset)
     }
 }

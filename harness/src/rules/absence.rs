@@ -283,7 +283,7 @@ pub(crate) fn answered_call(span: Span<'_>, edge: &Edge) -> bool {
             let status = span.attribute("http.response.status_code").and_then(|status| status.as_int());
             status.is_some_and(|status| (100..500).contains(&status)) && calls_route(span, edge)
         }
-        EdgeKind::Kafka { .. } => false,
+        EdgeKind::Kafka { .. } | EdgeKind::Amqp { .. } => false,
     }
 }
 

@@ -13,6 +13,7 @@ pub(super) const ROWS: &[Row] = &[
     Row { defect: "exporter-synchronous", drive: lost_collector, fails: "DEGRADE-07", cannot_judge: "" },
     Row { defect: "exporter-unbounded-queue", drive: lost_collector, fails: "DEGRADE-07", cannot_judge: "" },
     Row { defect: "unbounded-buffer", drive: lost_kafka, fails: "DEGRADE-04", cannot_judge: "" },
+    Row { defect: "amqp-without-headers", drive: announced, fails: "MSG-09 TRACE-04", cannot_judge: "" },
 ];
 
 /// Details before and while etcd is away.
@@ -20,6 +21,11 @@ fn lost_etcd(shortener: &mut Shortener) {
     shortener.detail("OK");
     shortener.lose_etcd();
     shortener.detail(if shortener.is("drop-endpoints-on-etcd-loss") { "UNAVAILABLE" } else { "OK" });
+}
+
+fn announced(shortener: &mut Shortener) {
+    shortener.click();
+    shortener.announce();
 }
 
 fn lost_kafka(shortener: &mut Shortener) {

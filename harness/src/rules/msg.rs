@@ -11,4 +11,5 @@ super::family! {
     msg_06,
     msg_07,
     msg_08,
+    msg_09,
 }

@@ -113,7 +113,7 @@ pub(crate) fn is_call(span: Span<'_>, over: &EdgeKind) -> bool {
     match over {
         EdgeKind::Grpc { method } => span.name() == method || span.str("rpc.method") == Some(method),
         EdgeKind::Http => span.str("http.request.method").is_some(),
-        EdgeKind::Kafka { .. } => false,
+        EdgeKind::Kafka { .. } | EdgeKind::Amqp { .. } => false,
     }
 }
 

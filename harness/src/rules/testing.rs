@@ -4,6 +4,7 @@ use crate::model::build::{Address, Build, SpanBuild, at, declaration};
 use crate::model::*;
 use crate::rules::Rule;
 
+pub(crate) mod announced;
 mod cases;
 mod delivery;
 mod privacy;

@@ -60,8 +60,8 @@ fn topics() -> Vec<Topic> {
         ..Group::default()
     };
     vec![
-        Topic { name: TOPIC.into(), producer: LEDGER.into(), groups: vec![group] },
-        Topic { name: DEAD_LETTERS.into(), producer: READ_MODEL.into(), groups: Vec::new() },
+        Topic { name: TOPIC.into(), producer: LEDGER.into(), groups: vec![group], ..Topic::default() },
+        Topic { name: DEAD_LETTERS.into(), producer: READ_MODEL.into(), ..Topic::default() },
     ]
 }
 

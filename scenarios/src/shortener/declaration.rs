@@ -29,6 +29,7 @@ pub(super) fn shortener() -> Declaration {
                 }),
                 ..Group::default()
             }],
+            ..Topic::default()
         }],
         sampling: Some(Sampling { ratio: 1.0, keeps_errors: false }),
         logs: logs(),

@@ -219,11 +219,10 @@ fn records_out_of_order() -> Result<(), Failed> {
         partition: *partition,
         offset: offset as i64,
         key: Some(ANN.into()),
-        headers: Vec::new(),
         value: format!(
             r#"{{"entry_id":"{sequence}","transfer_id":"t","account_id":"ann","amount":1,"balance":1,"sequence":{sequence}}}"#
         ),
-        at: 0,
+        ..Record::default()
     };
     let wrong = |sequences: &[(i32, i64)]| {
         let records: Vec<Record> = sequences.iter().enumerate().map(record).collect();

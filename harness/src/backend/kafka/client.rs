@@ -288,6 +288,7 @@ fn record(message: &BorrowedMessage<'_>) -> Record {
             .collect(),
         value: message.payload().map(text).unwrap_or_default(),
         at: unix_nanos(message.timestamp().to_millis()),
+        ..Record::default()
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::exposition::{Family, FamilyType};
 use crate::model::{
-    Case, Counted, Declaration, EdgeKind, Judgement, Saturated, ScrapeStage, ServiceDeclaration, Severity,
+    Case, Counted, Declaration, Judgement, Saturated, ScrapeStage, ServiceDeclaration, Severity,
 };
 use crate::rules::Rule;
 use crate::rules::exposed::{Exposed, answers_for_itself, counts, last_scrapes, lost_port};
@@ -100,7 +100,7 @@ fn judge_requests(
 /// Operations are asked of it, or a declared call ends at it.
 fn answers_requests(declaration: &Declaration, service: &ServiceDeclaration) -> bool {
     let asked = declaration.operations.iter().any(|operation| operation.service == service.name);
-    let called = declaration.edges.iter().any(|edge| edge.to == service.name && !matches!(edge.over, EdgeKind::Kafka { .. }));
+    let called = declaration.edges.iter().any(|edge| edge.to == service.name && edge.over.is_call());
     asked || called
 }
 
@@ -147,7 +147,7 @@ fn judge_saturation(
         let why = format!("{} exposes none of its own families: METRIC-01", service.name);
         return judgement.gap(service.name.as_str(), why);
     }
-    let consumed = declaration.topics.iter().filter(|topic| topic.groups.iter().any(|group| group.service == service.name));
+    let consumed = declaration.kafka_topics().filter(|topic| topic.groups.iter().any(|group| group.service == service.name));
     let lags = consumed.map(|topic| Saturated::ConsumerLag { topic: topic.name.clone() });
     let declared = service.saturation.iter().map(|saturation| saturation.of.clone());
     let mut due: Vec<Saturated> = lags.chain(declared).collect();

@@ -1,6 +1,6 @@
 //! MSG-01: every record says what created it.
 
-use crate::model::{Case, Judgement, Record, Severity, Topic, TraceParent};
+use crate::model::{Case, Declaration, Judgement, Record, Severity, Topic, TraceParent};
 use crate::rules::Rule;
 use crate::rules::absence::{Proof, proof_of_absence_in, silence_of};
 use crate::rules::tally::{Fault, Tally};
@@ -15,20 +15,42 @@ pub(crate) static RULE: Rule = Rule {
     judge,
 };
 
-const FIX: &str = "inject the send span's context into the record's headers (lower case, as bytes) where the record is made; \
-                   probity explain MSG-01";
+const FIXES: Fixes = Fixes {
+    inject: "inject the send span's context into the record's headers (lower case, as bytes) where the record is made; \
+             probity explain MSG-01",
+    export: "end and export the span whose context is injected; probity explain MSG-01",
+};
 
 fn judge(case: &Case) -> Judgement {
     let mut judgement = Judgement::default();
     let mut tally = Tally::new(&RULE);
-    for topic in case.declaration.into_iter().flat_map(|declaration| &declaration.topics) {
-        let judge = Judge { case, topic, missing: Missing::of(case, &topic.producer) };
-        for record in case.evidence.records.iter().filter(|record| record.topic == topic.name) {
-            judge.judge_record(record, &mut judgement, &mut tally);
-        }
+    for topic in case.declaration.into_iter().flat_map(Declaration::kafka_topics) {
+        judge_topic(case, topic, &FIXES, &mut judgement, &mut tally);
     }
     tally.put_into(&mut judgement);
     judgement
+}
+
+/// What a rule about headers advises.
+pub(super) struct Fixes {
+    /// Where the header is missing or wrong.
+    pub(super) inject: &'static str,
+    /// Where its span is missing.
+    pub(super) export: &'static str,
+}
+
+/// Judges the context in the headers of each record of a topic.
+pub(super) fn judge_topic<'c>(
+    case: &'c Case<'c>,
+    topic: &'c Topic,
+    fixes: &'c Fixes,
+    judgement: &mut Judgement,
+    tally: &mut Tally,
+) {
+    let judge = Judge { case, topic, fixes, missing: Missing::of(case, &topic.producer) };
+    for record in case.evidence.records.iter().filter(|record| record.topic == topic.name) {
+        judge.judge_record(record, judgement, tally);
+    }
 }
 
 /// What it means that a span of the producer was not captured.
@@ -54,6 +76,7 @@ impl Missing {
 struct Judge<'c> {
     case: &'c Case<'c>,
     topic: &'c Topic,
+    fixes: &'c Fixes,
     missing: Missing,
 }
 
@@ -68,6 +91,7 @@ impl Judge<'_> {
             judgement.judged();
             return tally.add(self.subject(), header_fault(&values), None, || Fault {
                 required: self.required(),
+                fix: self.fixes.inject.into(),
                 ..describe_header(record, &values)
             });
         };
@@ -79,7 +103,7 @@ impl Judge<'_> {
                     tally.add(self.subject(), "another service's", Some(span), || Fault {
                         required: self.required(),
                         seen: format!("at {}, a span of {}", record.place(), quoted(service)),
-                        fix: FIX.into(),
+                        fix: self.fixes.inject.into(),
                         ..Fault::default()
                     });
                 }
@@ -108,7 +132,7 @@ impl Judge<'_> {
                         record.place(),
                         shown(&self.topic.producer)
                     ),
-                    fix: "end and export the span whose context is injected; probity explain MSG-01".into(),
+                    fix: self.fixes.export.into(),
                     ..Fault::default()
                 });
             }
@@ -140,7 +164,7 @@ fn describe_header(record: &Record, values: &[&str]) -> Fault {
         [value] => format!("at {place}, {}, which is no valid traceparent", quoted(value)),
         several => format!("at {place}, {} traceparent headers: a reader must not choose", several.len()),
     };
-    Fault { seen, candidates: candidates(record), fix: FIX.into(), ..Fault::default() }
+    Fault { seen, candidates: candidates(record), ..Fault::default() }
 }
 
 /// Other places in which the context may stand: a header of another case or format, the value.
@@ -155,7 +179,7 @@ fn candidates(record: &Record) -> Vec<String> {
         .iter()
         .filter(|(key, _)| near(key))
         .take(3)
-        .map(|(key, _)| format!("the header {}: Kafka's headers are case-sensitive", quoted(key)))
+        .map(|(key, _)| format!("the header {}: headers are case-sensitive", quoted(key)))
         .collect();
     if record.value.contains("traceparent") {
         found.push("the record's value speaks of a traceparent: consumers and tools look into the headers".into());

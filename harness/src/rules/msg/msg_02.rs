@@ -20,22 +20,44 @@ pub(crate) static RULE: Rule = Rule {
     judge,
 };
 
-const FIX: &str = "extract the context from each record's headers before the process span is started, and give it as parent \
-                   or as link (one link for each record of a batch); probity explain MSG-02";
+const WORDS: Words = Words {
+    fix: "extract the context from each record's headers before the process span is started, and give it as parent \
+          or as link (one link for each record of a batch); probity explain MSG-02",
+    headers: "MSG-01",
+};
 
 fn judge(case: &Case) -> Judgement {
     let mut judgement = Judgement::default();
     let mut tally = Tally::new(&RULE);
     for subscription in subscriptions(case) {
-        Judge { case, subscription: &subscription, joins: BTreeMap::new() }.judge(&mut judgement, &mut tally);
+        judge_subscription(case, &subscription, &WORDS, &mut judgement, &mut tally);
     }
     tally.put_into(&mut judgement);
     judgement
 }
 
+/// What differs between the rules that judge joins.
+pub(super) struct Words {
+    pub(super) fix: &'static str,
+    /// The rule that judges the headers.
+    pub(super) headers: &'static str,
+}
+
+/// Judges how the process spans of a group are joined to what created its records.
+pub(super) fn judge_subscription<'c>(
+    case: &'c Case<'c>,
+    subscription: &'c Subscription<'c>,
+    words: &'c Words,
+    judgement: &mut Judgement,
+    tally: &mut Tally,
+) {
+    Judge { case, subscription, words, joins: BTreeMap::new() }.judge(judgement, tally);
+}
+
 struct Judge<'c> {
     case: &'c Case<'c>,
     subscription: &'c Subscription<'c>,
+    words: &'c Words,
     /// How many records are joined how.
     joins: BTreeMap<Joined, u64>,
 }
@@ -73,7 +95,7 @@ impl Judge<'_> {
         tally.add(span_subject(self.case, span), "joined another way", Some(span), || Fault {
             required: format!("joined {required}, as the group {} declares", quoted(&self.subscription.group.name)),
             seen: format!("joined {seen}"),
-            fix: FIX.into(),
+            fix: self.words.fix.into(),
             ..Fault::default()
         });
     }
@@ -117,7 +139,7 @@ impl Judge<'_> {
             ),
             candidates: others.map(|other| format!("{}: joined to others", line_of(self.case, other.span))).collect(),
             tree: picture.text(),
-            fix: FIX.into(),
+            fix: self.words.fix.into(),
         }
     }
 
@@ -130,8 +152,8 @@ impl Judge<'_> {
             (Some(_), Some(_)) => "joined to other spans",
         };
         let why = match creation_context(record) {
-            Some(_) => "The record does carry its traceparent, so the consumer dropped it",
-            None => "The record carries no valid traceparent either: MSG-01",
+            Some(_) => "The record does carry its traceparent, so the consumer dropped it".to_owned(),
+            None => format!("The record carries no valid traceparent either: {}", self.words.headers),
         };
         let mut picture = Picture::default();
         if let Some(creator) = creator {
@@ -145,7 +167,7 @@ impl Judge<'_> {
             seen: format!("{shape}. {why}"),
             candidates: Vec::new(),
             tree: picture.text(),
-            fix: FIX.into(),
+            fix: self.words.fix.into(),
         }
     }
 

@@ -10,7 +10,9 @@ use crate::rules::absence::silence_of;
 use crate::rules::tally::{Fault, Tally};
 use crate::rules::text::{quoted, span_subject};
 
-use super::subscription::{Context, Processing, Subscription, creation_context, subscriptions};
+use super::subscription::{
+    Context, Processing, Subscription, creation_context, speaks_of_another_broker, subscriptions,
+};
 
 pub(crate) static RULE: Rule = Rule {
     id: "MSG-04",
@@ -107,19 +109,23 @@ impl<'c> Judge<'c, '_> {
     fn judge_senders_and_settlers(&mut self, subscriptions: &[Subscription<'c>]) {
         let Some(declaration) = self.case.declaration else { return };
         let creators: HashSet<Context> = self.case.evidence.records.iter().filter_map(creation_context).collect();
-        let topic_of = |service: &str, destination: Option<&str>| {
-            let mut topics = declaration.topics.iter().filter(|topic| topic.producer == service);
-            topics.any(|topic| destination.is_none_or(|destination| destination == topic.name))
+        let topic_of = |service: &str, attributes: &Attributes<'_>| {
+            let destination = attributes.str(Key::MessagingDestination);
+            let mut topics = declaration.kafka_topics().filter(|topic| topic.producer == service);
+            topics.any(|topic| {
+                destination.is_none_or(|destination| destination == topic.name)
+                    && !speaks_of_another_broker(attributes, topic)
+            })
         };
         for span in self.case.spans.iter().filter(|span| matches!(span.kind(), Kind::Producer | Kind::Client)) {
             let service = self.case.service(span);
             let attributes = Attributes::of(span);
-            let destination = attributes.str(Key::MessagingDestination);
-            if self.is_sender(span, &attributes, &creators) && topic_of(service, destination) {
+            if self.is_sender(span, &attributes, &creators) && topic_of(service, &attributes) {
                 self.judgement.judged();
                 self.judge_sender(span, &attributes);
             } else if attributes.str(Key::MessagingType) == Some("settle")
                 && let Some(subscription) = subscriptions.iter().find(|known| known.group.service == service)
+                && !speaks_of_another_broker(&attributes, subscription.topic)
             {
                 self.judgement.judged();
                 self.judge_settler(span, &attributes, subscription);

@@ -5,7 +5,7 @@ mod sent;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::model::{Case, Judgement, Process, Record, Severity};
+use crate::model::{Case, Declaration, Judgement, Process, Record, Severity};
 use crate::rules::Rule;
 use crate::rules::absence::open_barrier;
 use crate::rules::effects::{Effects, Known, effects_of};
@@ -26,7 +26,7 @@ pub(crate) static RULE: Rule = Rule {
 fn judge(case: &Case) -> Judgement {
     let mut judgement = Judgement::default();
     let mut tally = Tally::new(&RULE);
-    for topic in case.declaration.into_iter().flat_map(|declaration| &declaration.topics) {
+    for topic in case.declaration.into_iter().flat_map(Declaration::kafka_topics) {
         sent::judge(case, topic, &mut judgement, &mut tally);
     }
     for subscription in subscriptions(case) {

@@ -1,13 +1,14 @@
 //! The records that a consumer group has consumed, and the process spans that stand for them.
 //!
-//! A record's process span is found by its join to the record's creation context, else by topic, partition and offset: one
-//! missing property never hides it.
+//! A record's process span is found by its join to the record's creation context, else by topic, partition and offset (a
+//! message of RabbitMQ by its own id): one missing property never hides it.
 
 use std::collections::HashMap;
 
 use crate::model::attributes::{Attributes, Key};
 use crate::model::{
-    BarrierKind, Case, FaultKind, FaultTarget, Group, Kind, Record, Span, SpanId, Topic, TraceId, TraceParent,
+    BarrierKind, Case, Declaration, FaultKind, FaultTarget, Group, Kind, Record, Span, SpanId, Topic,
+    TraceId, TraceParent,
 };
 use crate::rules::absence::open_barrier;
 use crate::rules::sampling::is_unsampled_record;
@@ -26,6 +27,8 @@ pub(in crate::rules) struct Subscription<'c> {
     pub(in crate::rules) spans: Vec<Processing<'c>>,
     by_context: HashMap<Context, Vec<u32>>,
     by_place: HashMap<(i32, i64), Vec<u32>>,
+    /// By the message's own id, where there is no place to say.
+    by_id: HashMap<String, Vec<u32>>,
     /// How many consumed records have each creation context.
     contexts: HashMap<Context, u32>,
 }
@@ -74,11 +77,18 @@ pub(in crate::rules) enum Found<'c> {
     Nothing,
 }
 
-/// The declared subscriptions, each with its records and spans. One pass over all spans.
+/// The declared subscriptions to topics of Kafka, each with its records and spans. One pass over all spans.
 pub(in crate::rules) fn subscriptions<'c>(case: &'c Case<'c>) -> Vec<Subscription<'c>> {
-    let Some(declaration) = case.declaration else { return Vec::new() };
-    let groups =
-        declaration.topics.iter().flat_map(|topic| topic.groups.iter().map(move |group| (topic, group)));
+    let topics = case.declaration.into_iter().flat_map(Declaration::kafka_topics);
+    subscriptions_to(case, topics)
+}
+
+/// The declared subscriptions to these topics.
+pub(super) fn subscriptions_to<'c>(
+    case: &'c Case<'c>,
+    topics: impl Iterator<Item = &'c Topic>,
+) -> Vec<Subscription<'c>> {
+    let groups = topics.flat_map(|topic| topic.groups.iter().map(move |group| (topic, group)));
     let mut all: Vec<_> = groups.map(|(topic, group)| Subscription::new(case, topic, group)).collect();
     if !case.evidence.records.is_empty() {
         for span in case.spans.iter() {
@@ -95,6 +105,12 @@ pub(in crate::rules) fn subscriptions<'c>(case: &'c Case<'c>) -> Vec<Subscriptio
         }
     }
     all
+}
+
+/// Whether a span names another messaging system than the topic's.
+pub(super) fn speaks_of_another_broker(attributes: &Attributes<'_>, topic: &Topic) -> bool {
+    let others = if topic.on.is_kafka() { "rabbitmq" } else { "kafka" };
+    attributes.str(Key::MessagingSystem) == Some(others)
 }
 
 /// By the operation that it says it is, in today's words or yesterday's, else by its kind.
@@ -123,13 +139,23 @@ impl<'c> Subscription<'c> {
         for context in consumed.iter().filter_map(|record| creation_context(record)) {
             *contexts.entry(context).or_default() += 1;
         }
-        let (by_context, by_place) = (HashMap::new(), HashMap::new());
-        Subscription { case, topic, group, consumed, spans: Vec::new(), by_context, by_place, contexts }
+        Subscription {
+            case,
+            topic,
+            group,
+            consumed,
+            spans: Vec::new(),
+            by_context: HashMap::new(),
+            by_place: HashMap::new(),
+            by_id: HashMap::new(),
+            contexts,
+        }
     }
 
     fn take(&mut self, span: Span<'c>, attributes: &Attributes<'_>) {
-        if attributes.str(Key::MessagingDestination).is_some_and(|destination| destination != self.topic.name)
-        {
+        let destination = attributes.str(Key::MessagingDestination);
+        let elsewhere = destination.is_some_and(|destination| !self.topic.is_destination(destination));
+        if elsewhere || speaks_of_another_broker(attributes, self.topic) {
             return;
         }
         let number = self.spans.len() as u32;
@@ -147,6 +173,9 @@ impl<'c> Subscription<'c> {
         }
         if let Some(place) = place {
             self.by_place.entry(place).or_default().push(number);
+        }
+        if let Some(id) = attributes.str(Key::MessagingId).filter(|_| !self.topic.on.is_kafka()) {
+            self.by_id.entry(id.to_owned()).or_default().push(number);
         }
         let count = attributes.number(Key::MessagingCount).and_then(|count| u64::try_from(count).ok());
         self.spans.push(Processing { span, place, links, count });
@@ -170,7 +199,8 @@ impl<'c> Subscription<'c> {
                 }
             }
         }
-        let Some(number) = self.by_place.get(&here).and_then(|numbers| numbers.first()) else {
+        let named = || self.by_id.get(record.id.as_deref()?);
+        let Some(number) = self.by_place.get(&here).or_else(named).and_then(|numbers| numbers.first()) else {
             return Found::Nothing;
         };
         let span = self.spans[*number as usize].span;
@@ -206,7 +236,7 @@ impl<'c> Subscription<'c> {
             let attributes = Attributes::of(creator);
             let destination = attributes.str(Key::MessagingDestination);
             self.case.service(creator) == self.topic.producer
-                && destination.is_none_or(|destination| destination == self.topic.name)
+                && destination.is_none_or(|destination| self.topic.is_destination(destination))
                 && place_of(&attributes).is_none_or(|place| place == here)
         };
         Joined::of(span.parent().is_some_and(created), span.linked().into_iter().any(created))

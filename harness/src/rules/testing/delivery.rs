@@ -29,7 +29,7 @@ impl Shortener {
         topic.groups[0].dead_letters = Some(DEAD_LETTERS.into());
         if self.declaration.topics.len() == 1 {
             let (name, producer) = (DEAD_LETTERS.into(), "analytics-consumer".into());
-            self.declaration.topics.push(Topic { name, producer, groups: Vec::new() });
+            self.declaration.topics.push(Topic { name, producer, ..Topic::default() });
         }
     }
 

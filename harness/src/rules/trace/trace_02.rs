@@ -38,7 +38,7 @@ fn judge(case: &Case) -> Judgement {
 fn edges_into<'a>(case: &Case<'a>) -> HashMap<&'a str, Vec<&'a Edge>> {
     let mut into: HashMap<&str, Vec<&Edge>> = HashMap::new();
     let declared = case.declaration.into_iter().flat_map(|declaration| &declaration.edges);
-    for edge in declared.filter(|edge| !matches!(edge.over, EdgeKind::Kafka { .. })) {
+    for edge in declared.filter(|edge| edge.over.is_call()) {
         into.entry(&edge.to).or_default().push(edge);
     }
     into

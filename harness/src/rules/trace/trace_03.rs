@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use crate::model::{Case, EdgeKind, Gap, Judgement, Kind, Process, Severity, Span};
+use crate::model::{Case, Gap, Judgement, Kind, Process, Severity, Span};
 use crate::rules::Rule;
 use crate::rules::absence::{Proof, Silence, no_barrier, open_barrier, proof_of_absence, silence};
 use crate::rules::picture::{Picture, top_of};
@@ -96,7 +96,7 @@ fn suspects(case: &Case, span: Span<'_>) -> (Vec<String>, &'static str) {
     let callers: Vec<String> = match span.kind() {
         Kind::Server => {
             let edges = declaration.into_iter().flat_map(|declaration| &declaration.edges);
-            let calls = edges.filter(|edge| edge.to == service && !matches!(edge.over, EdgeKind::Kafka { .. }));
+            let calls = edges.filter(|edge| edge.to == service && edge.over.is_call());
             let callers: BTreeSet<String> = calls.map(|edge| shown(&edge.from)).collect();
             callers.into_iter().collect()
         }

@@ -19,7 +19,7 @@ impl Ledger {
         let declaration = Declaration {
             version: 1,
             services: vec![service("ledger"), service("read-model")],
-            topics: vec![Topic { name: "entries".into(), producer: "ledger".into(), groups: Vec::new() }],
+            topics: vec![Topic { name: "entries".into(), producer: "ledger".into(), ..Topic::default() }],
             outboxes: vec![Outbox { service: "ledger".into(), table: "outbox".into(), topic: "entries".into() }],
             ..Declaration::default()
         };
