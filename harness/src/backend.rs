@@ -1,6 +1,6 @@
-//! Backends of the system under test: etcd, Postgres and Kafka, one handle each, whoever provides it.
+//! Backends of the system under test: etcd, Postgres, Kafka and RabbitMQ, one handle each, whoever provides it.
 //!
-//! [`Backends::start`] starts the shared ones side by side. Scenarios share them, apart by database, topic, group and key
+//! [`Backends::start`] starts the shared ones side by side, but RabbitMQ, which few scenarios need: the first of them starts it. Scenarios share them, apart by database, topic, group and key
 //! prefix; one that stops, kills, pauses or empties a backend takes one of its own ([`Backends::own_etcd`] and so on).
 
 mod cache;
@@ -14,6 +14,7 @@ pub mod kafka_mock;
 mod names;
 mod ports;
 mod postgres;
+mod rabbitmq;
 mod selection;
 mod server;
 
@@ -27,6 +28,7 @@ pub use names::Names;
 #[cfg(feature = "postgres-download")]
 pub use postgres::DownloadError;
 pub use postgres::{Postgres, PostgresError};
+pub use rabbitmq::{MissingRabbitMq, QueueStand, RabbitMq, RabbitMqError, Tap};
 pub use selection::{Kind, Provider, Selection, SelectionError, VARIABLE};
 pub use server::{Action, ActionError};
 
@@ -42,12 +44,15 @@ pub struct Backends {
     postgres: Arc<Postgres>,
     kafka: Arc<Kafka>,
     ready: [Duration; 3],
+    /// With how long it took.
+    rabbitmq: tokio::sync::OnceCell<(Arc<RabbitMq>, Duration)>,
+    workdir: Workdir,
 }
 
 /// What served a run, for its report.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct BackendReport {
-    /// `etcd`, `postgres`, `kafka`.
+    /// `etcd`, `postgres`, `kafka`, `rabbitmq`.
     pub name: &'static str,
     /// `embedded`, `local`, `containers`, `external`.
     pub provider: &'static str,
@@ -59,7 +64,7 @@ pub struct BackendReport {
 }
 
 impl Backends {
-    /// Starts all three side by side, with their data, sockets and logs within `workdir`.
+    /// Starts the first three side by side, with their data, sockets and logs within `workdir`.
     ///
     /// # Errors
     /// The first that fails, at once; the others are ended.
@@ -96,6 +101,8 @@ impl Backends {
             etcd: Arc::new(etcd.0),
             postgres: Arc::new(postgres.0),
             kafka: Arc::new(kafka.0),
+            rabbitmq: tokio::sync::OnceCell::new(),
+            workdir: workdir.clone(),
         })
     }
 
@@ -121,6 +128,17 @@ impl Backends {
         let kafka = self.own_kafka(workdir).await?;
         kafka.start().await?;
         Ok(Arc::new(kafka))
+    }
+
+    /// The shared RabbitMQ, started when it is asked for first.
+    pub async fn rabbitmq(&self) -> Result<Arc<RabbitMq>, StartError> {
+        let start = async || {
+            let rabbitmq = RabbitMq::reserve(&self.selection.rabbitmq, &self.workdir).await?;
+            let ready = rabbitmq.start().await?;
+            Ok((Arc::new(rabbitmq), ready))
+        };
+        let (rabbitmq, _) = self.rabbitmq.get_or_try_init(start).await?;
+        Ok(rabbitmq.clone())
     }
 
     /// An etcd for one scenario, with an address, not started yet.
@@ -166,10 +184,15 @@ impl Backends {
         Backends::can_own(&self.selection, kind).map_err(|error| StartError::ours(kind, provider, &error))
     }
 
-    /// What serves, in the order etcd, postgres, kafka.
+    /// What serves, in the order etcd, postgres, kafka, and rabbitmq where it was needed.
     pub fn reports(&self) -> Vec<BackendReport> {
-        let versions = [self.etcd.version(), self.postgres.version(), self.kafka.version()];
-        let report = |((kind, version), ready): ((Kind, &str), Duration)| {
+        let mut served = vec![
+            (Kind::Etcd, self.etcd.version(), self.ready[0]),
+            (Kind::Postgres, self.postgres.version(), self.ready[1]),
+            (Kind::Kafka, self.kafka.version(), self.ready[2]),
+        ];
+        served.extend(self.rabbitmq.get().map(|(it, ready)| (Kind::RabbitMq, it.version(), *ready)));
+        let report = |(kind, version, ready): (Kind, &str, Duration)| {
             let provider = self.selection.provider(kind);
             BackendReport {
                 name: kind.name(),
@@ -179,12 +202,17 @@ impl Backends {
                 limits: limits(kind, provider).to_vec(),
             }
         };
-        Kind::ALL.into_iter().zip(versions).zip(self.ready).map(report).collect()
+        served.into_iter().map(report).collect()
     }
 
     /// Ends all of them, side by side. Dropping them ends them too, without waiting.
     pub async fn finish(&self) {
-        tokio::join!(self.etcd.finish(), self.postgres.finish(), self.kafka.finish());
+        let rabbitmq = async {
+            if let Some((rabbitmq, _)) = self.rabbitmq.get() {
+                rabbitmq.finish().await;
+            }
+        };
+        tokio::join!(self.etcd.finish(), self.postgres.finish(), self.kafka.finish(), rabbitmq);
     }
 }
 

@@ -10,6 +10,7 @@ mod capture;
 mod defects;
 mod engine;
 pub mod environment;
+mod exchanges;
 mod faults;
 mod keys;
 mod log_level;

@@ -49,7 +49,7 @@ impl Survey {
     async fn ask() -> Result<Survey, EngineError> {
         let engine = Engine::connect().await?;
         let mut images = Vec::new();
-        for kind in Kind::ALL {
+        for kind in Kind::EVERYWHERE {
             let image = image::of(kind, None);
             let here = engine.has(&image).await?;
             images.push((kind, image, here));

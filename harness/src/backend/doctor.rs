@@ -13,7 +13,7 @@ use crate::process;
 /// Whether one provider can serve one backend here.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct Fact {
-    /// `etcd`, `postgres`, `kafka`.
+    /// `etcd`, `postgres`, `kafka`, `rabbitmq`.
     pub backend: &'static str,
     /// `embedded`, `local`, `containers`.
     pub provider: &'static str,
@@ -29,7 +29,9 @@ pub fn facts() -> Vec<Fact> {
     let survey = Survey::take();
     let providers = [Provider::Embedded, Provider::Local, Provider::Containers(None)];
     let of = |kind| providers.iter().map(move |provider| (kind, provider));
-    Kind::ALL.into_iter().flat_map(of).map(|(kind, provider)| fact(kind, provider, &survey)).collect()
+    let everywhere = Kind::EVERYWHERE.into_iter().flat_map(of);
+    let kinds = everywhere.chain([(Kind::RabbitMq, &Provider::Local)]);
+    kinds.map(|(kind, provider)| fact(kind, provider, &survey)).collect()
 }
 
 /// Whether a backend can be had in a container here without pulling anything; the reason when not. For tests.
@@ -55,6 +57,7 @@ fn fact(kind: Kind, provider: &Provider, survey: &Result<Survey, EngineError>) -
             Ok("the mock cluster of librdkafka, which is built in".to_owned())
         }
         (Kind::Kafka, _) => apache(),
+        (Kind::RabbitMq, _) => rabbitmq(),
     };
     let serves = found.is_ok();
     let remedy = match (provider, survey) {
@@ -95,6 +98,11 @@ fn postgres() -> Result<String, String> {
     }
 }
 
+fn rabbitmq() -> Result<String, String> {
+    let programs = super::rabbitmq::Programs::find().map_err(|missing| missing.to_string())?;
+    Ok(format!("{}, started when a scenario needs it", programs.server.display()))
+}
+
 fn apache() -> Result<String, String> {
     let apache = Apache::find().map_err(|missing: Missing| missing.to_string())?;
     let directory = apache.jars.first().and_then(|jar| jar.parent());
@@ -116,6 +124,10 @@ pub(crate) fn remedy(kind: Kind, provider: &Provider) -> Option<String> {
             format!("{install}, or name its directory in {}", super::postgres::PROGRAMS_VARIABLE)
         }
         (Kind::Kafka, Provider::Embedded) => return None,
+        (Kind::RabbitMq, _) => {
+            let install = installer.install("rabbitmq-server", "rabbitmq", "rabbitmq-server");
+            format!("{install}, or name its program in {}", super::rabbitmq::PROGRAMS_VARIABLE)
+        }
         (Kind::Kafka, Provider::Local) => match Apache::find() {
             Err(Missing::Java) => {
                 installer.install("default-jre-headless", "openjdk", "java-21-openjdk-headless")
@@ -179,6 +191,7 @@ mod tests {
             "kafka=embedded",
             "kafka=local",
             "kafka=containers",
+            "rabbitmq=local",
         ];
         assert_eq!(names, expected);
         for fact in &facts {

@@ -1,7 +1,7 @@
 //! Who provides each backend: the notation of `--backends` and `PROBITY_BACKENDS`, read into a [`Selection`].
 //!
-//! `local` speaks for all three; `kafka=local,etcd=embedded,postgres=external:URL` for one at a time; what is not named
-//! is embedded. Reading does no I/O: whether a provider can serve is found out by starting it, or by the doctor.
+//! `local` speaks for all; `kafka=local,etcd=embedded,postgres=external:URL` for one at a time; what is not named
+//! is embedded. RabbitMQ has no embedded server and no container: unless it is external it is the machine's own. Reading does no I/O: whether a provider can serve is found out by starting it, or by the doctor.
 
 use std::fmt;
 
@@ -19,10 +19,15 @@ pub enum Kind {
     Etcd,
     Postgres,
     Kafka,
+    /// Started only when a scenario needs it.
+    RabbitMq,
 }
 
 impl Kind {
-    pub const ALL: [Kind; 3] = [Kind::Etcd, Kind::Postgres, Kind::Kafka];
+    pub const ALL: [Kind; 4] = [Kind::Etcd, Kind::Postgres, Kind::Kafka, Kind::RabbitMq];
+
+    /// Those that Probity brings along, and that there are images of.
+    pub const EVERYWHERE: [Kind; 3] = [Kind::Etcd, Kind::Postgres, Kind::Kafka];
 
     /// The name in the notation, in evidence and in reports.
     pub const fn name(self) -> &'static str {
@@ -30,6 +35,7 @@ impl Kind {
             Kind::Etcd => "etcd",
             Kind::Postgres => "postgres",
             Kind::Kafka => "kafka",
+            Kind::RabbitMq => "rabbitmq",
         }
     }
 }
@@ -50,7 +56,7 @@ pub enum Provider {
     Local,
     /// The official images, or this one, on a Docker engine.
     Containers(Option<String>),
-    /// One that runs already: etcd endpoints, a Postgres URL, Kafka brokers.
+    /// One that runs already: etcd endpoints, a Postgres URL, Kafka brokers, the URL of a RabbitMQ.
     External(String),
 }
 
@@ -73,11 +79,20 @@ impl fmt::Display for Provider {
 }
 
 /// The provider of every backend.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Selection {
     pub etcd: Provider,
     pub postgres: Provider,
     pub kafka: Provider,
+    /// Local or external.
+    pub rabbitmq: Provider,
+}
+
+impl Default for Selection {
+    fn default() -> Self {
+        let [etcd, postgres, kafka] = [(); 3].map(|()| Provider::default());
+        Selection { etcd, postgres, kafka, rabbitmq: Provider::Local }
+    }
 }
 
 /// Why a selection could not be read. Wrong input: exit 2.
@@ -99,6 +114,10 @@ pub enum SelectionError {
     NoAddress(Option<Kind>),
     #[error("the address given for {kind} is no {expected}, as in {}", example(Some(*kind)))]
     Address { kind: Kind, expected: &'static str },
+    #[error(
+        "there is no {0} rabbitmq: use rabbitmq=local with Debian's package `rabbitmq-server`, or rabbitmq=external:URL"
+    )]
+    NoSuchRabbitMq(&'static str),
     #[error("`{0}` takes no address: only `external:` does")]
     NeedlessAddress(&'static str),
     #[error("a selection has an empty item: write it as kafka=local,etcd=embedded")]
@@ -110,7 +129,7 @@ pub enum SelectionError {
 impl Selection {
     /// Reads the notation. The empty string selects embedded for all.
     pub fn parse(text: &str) -> Result<Selection, SelectionError> {
-        let mut chosen: [Option<Provider>; 3] = [None, None, None];
+        let mut chosen: [Option<Provider>; 4] = [None, None, None, None];
         let mut rest = Provider::Embedded;
         for (place, item) in items(text)?.into_iter().enumerate() {
             match item.name {
@@ -129,8 +148,16 @@ impl Selection {
                 }
             }
         }
-        let [etcd, postgres, kafka] = chosen.map(|provider| provider.unwrap_or_else(|| rest.clone()));
-        Ok(Selection { etcd, postgres, kafka })
+        let [etcd, postgres, kafka, rabbitmq] = chosen;
+        let [etcd, postgres, kafka] =
+            [etcd, postgres, kafka].map(|provider| provider.unwrap_or_else(|| rest.clone()));
+        let rabbitmq = match rabbitmq {
+            Some(Provider::Embedded) => return Err(SelectionError::NoSuchRabbitMq("embedded")),
+            Some(Provider::Containers(_)) => return Err(SelectionError::NoSuchRabbitMq("containerised")),
+            Some(provider) => provider,
+            None => Provider::Local,
+        };
+        Ok(Selection { etcd, postgres, kafka, rabbitmq })
     }
 
     /// What [`VARIABLE`] says; embedded for all when it is not set.
@@ -147,15 +174,20 @@ impl Selection {
             Kind::Etcd => &self.etcd,
             Kind::Postgres => &self.postgres,
             Kind::Kafka => &self.kafka,
+            Kind::RabbitMq => &self.rabbitmq,
         }
     }
 }
 
-/// `etcd=embedded,postgres=local,kafka=external`: without addresses, which may hold passwords.
+/// `etcd=embedded,postgres=local,kafka=external`: without addresses, which may hold passwords. RabbitMQ where it is not local.
 impl fmt::Display for Selection {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Selection { etcd, postgres, kafka } = self;
-        write!(formatter, "etcd={etcd},postgres={postgres},kafka={kafka}")
+        let Selection { etcd, postgres, kafka, rabbitmq } = self;
+        write!(formatter, "etcd={etcd},postgres={postgres},kafka={kafka}")?;
+        match rabbitmq {
+            Provider::Local => Ok(()),
+            other => write!(formatter, ",rabbitmq={other}"),
+        }
     }
 }
 
@@ -234,6 +266,7 @@ fn external(kind: Kind, address: &str) -> Result<Provider, SelectionError> {
         Kind::Etcd => (address.split(',').all(is_http_url), "list of http:// URLs"),
         Kind::Postgres => (address.parse::<tokio_postgres::Config>().is_ok(), "postgres:// URL"),
         Kind::Kafka => (address.split(',').all(is_host_and_port), "list of host:port"),
+        Kind::RabbitMq => (is_amqp_url(address), "amqp:// URL"),
     };
     let is_url =
         kind != Kind::Postgres || ["postgres://", "postgresql://"].iter().any(|it| address.starts_with(it));
@@ -248,6 +281,12 @@ fn is_http_url(text: &str) -> bool {
     rest.is_some_and(|rest| is_host_and_port(rest.trim_end_matches('/')))
 }
 
+fn is_amqp_url(text: &str) -> bool {
+    let rest = text.strip_prefix("amqp://").unwrap_or_default();
+    let authority = rest.split('/').next().unwrap_or_default();
+    is_host_and_port(authority.rsplit('@').next().unwrap_or_default())
+}
+
 fn is_host_and_port(text: &str) -> bool {
     text.rsplit_once(':').is_some_and(|(host, port)| {
         !host.is_empty() && !host.contains(['/', ' ', '@']) && port.parse::<u16>().is_ok_and(|port| port > 0)
@@ -258,6 +297,7 @@ fn example(kind: Option<Kind>) -> &'static str {
     match kind {
         Some(Kind::Etcd) => "etcd=external:http://127.0.0.1:2379",
         Some(Kind::Postgres) => "postgres=external:postgres://user@127.0.0.1:5432/postgres",
+        Some(Kind::RabbitMq) => "rabbitmq=external:amqp://user:password@127.0.0.1:5672/%2f",
         Some(Kind::Kafka) | None => "kafka=external:127.0.0.1:9092",
     }
 }
@@ -305,8 +345,20 @@ mod tests {
             ),
         ];
         for (text, [etcd, postgres, kafka]) in table {
-            assert_eq!(Selection::parse(text), Ok(Selection { etcd, postgres, kafka }), "{text:?}");
+            let expected = Selection { etcd, postgres, kafka, rabbitmq: Local };
+            assert_eq!(Selection::parse(text), Ok(expected), "{text:?}");
         }
+    }
+
+    #[test]
+    fn rabbitmq_is_the_machines_own_unless_it_is_external() {
+        for text in ["", "embedded", "local", "containers", "rabbitmq=local", "kafka=local,rabbitmq=local"] {
+            assert_eq!(Selection::parse(text).unwrap().rabbitmq, Provider::Local, "{text:?}");
+        }
+        let url = "amqp://me:secret@broker:5672/%2f";
+        let selection = Selection::parse(&format!("rabbitmq=external:{url}")).unwrap();
+        assert_eq!(selection.rabbitmq, external(url));
+        assert_eq!(selection.to_string(), "etcd=embedded,postgres=embedded,kafka=embedded,rabbitmq=external");
     }
 
     #[test]
@@ -345,6 +397,16 @@ mod tests {
                 "postgres=external:host=a password=secret",
                 "the address given for postgres is no postgres:// URL, as in \
                  postgres=external:postgres://user@127.0.0.1:5432/postgres",
+            ),
+            (
+                "rabbitmq=embedded",
+                "there is no embedded rabbitmq: use rabbitmq=local with Debian's package `rabbitmq-server`, or \
+                 rabbitmq=external:URL",
+            ),
+            (
+                "rabbitmq=external:broker",
+                "the address given for rabbitmq is no amqp:// URL, as in \
+                 rabbitmq=external:amqp://user:password@127.0.0.1:5672/%2f",
             ),
             ("kafka=local:9092", "`local` takes no address: only `external:` does"),
             (

@@ -49,7 +49,7 @@ keys! {
     MessagingGroup = "messaging.consumer.group.name",
     MessagingCount = "messaging.batch.message_count",
     MessagingId = "messaging.message.id",
-    MessagingRoutingKey = "messaging.rabbitmq.destination.routing_key",
+    MessagingRouting = "messaging.rabbitmq.destination.routing_key",
     DbSystem = "db.system.name",
     DbSummary = "db.query.summary",
     DbText = "db.query.text",

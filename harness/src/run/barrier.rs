@@ -42,6 +42,7 @@ impl Running {
                 self.wait_for_groups(&service).await;
             }
             self.drain_service(&service).await;
+            self.look_at_queues(&service).await;
         }
     }
 

@@ -14,7 +14,7 @@ use super::running::{Running, Stop};
 use super::share::Share;
 use super::wall_clock::WallClock;
 use super::{Alteration, Own, Scenario, Task};
-use crate::backend::{Backends, Kind, Selection};
+use crate::backend::{Backends, Kind, RabbitMq, Selection};
 use crate::bundle::{self, Writer};
 use crate::collector::{Collector, Options};
 use crate::judge::judge;
@@ -301,6 +301,11 @@ pub(super) fn cannot(selection: &Selection, scenario: &Scenario) -> Option<Strin
     let stack = (scenario.stack)();
     if stack.needs_prometheus
         && let Err(missing) = crate::prometheus::Programs::find()
+    {
+        return Some(missing.to_string());
+    }
+    if stack.needs_rabbitmq
+        && let Err(missing) = RabbitMq::can_serve(&selection.rabbitmq)
     {
         return Some(missing.to_string());
     }

@@ -60,7 +60,8 @@ impl Running {
                     self.disturb_backend(*kind, Connection::Refused).await?
                 }
                 (true, Kind::Etcd | Kind::Postgres) => self.kill_backend(*kind).await?,
-                (_, Kind::Kafka) => self.stop_backend(*kind).await?,
+                (false, Kind::RabbitMq) => self.disturb_backend(*kind, Connection::Refused).await?,
+                (_, Kind::Kafka | Kind::RabbitMq) => self.stop_backend(*kind).await?,
             };
             if really {
                 started_late.push(kind.name().to_string());

@@ -30,6 +30,8 @@ pub struct Wiring {
     /// In front of every key of this scenario: empty or ending in `/`.
     pub key_prefix: String,
     pub kafka_brokers: String,
+    /// Of RabbitMQ; empty where the scenario did not ask for it.
+    pub amqp_url: String,
     /// Declared topics, and consumer groups, with what this run calls them.
     pub topics: Vec<(String, String)>,
     pub groups: Vec<(String, String)>,

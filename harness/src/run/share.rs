@@ -6,10 +6,13 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use super::canaries::make;
+use super::exchanges::{self, Exchanges};
 use super::running::Stop;
 use super::{Own, Stack, System, Wiring};
-use crate::backend::{Action, Backends, Etcd, Kafka, Kind, Names, Postgres, Provider, StartError};
-use crate::model::{Canary, CanaryKind, Record};
+use crate::backend::{
+    Action, Backends, Etcd, Kafka, Kind, Names, Postgres, Provider, QueueStand, StartError,
+};
+use crate::model::{Canary, CanaryKind, Record, Topic};
 use crate::proxy::{Fault, Proxy};
 use crate::report::progress;
 use crate::workdir::Workdir;
@@ -25,6 +28,8 @@ pub(super) struct Share {
     pub(super) etcd: Arc<Etcd>,
     postgres: Arc<Postgres>,
     kafka: Arc<Kafka>,
+    /// Where the scenario needs RabbitMQ.
+    exchanges: Option<Exchanges>,
     /// What only this scenario has, and what therefore ends with it.
     own: Vec<Own>,
     etcd_proxy: Proxy,
@@ -36,6 +41,8 @@ pub(super) struct Share {
     databases: Vec<(&'static str, String)>,
     /// The database of each service.
     database_of: HashMap<&'static str, &'static str>,
+    /// As they are declared.
+    declared: Vec<Topic>,
     /// Declared topics with what this run calls them.
     topics: Vec<(String, String)>,
     /// Declared consumer groups with what this run calls them.
@@ -80,12 +87,22 @@ impl Share {
             system.services.iter().filter_map(|service| Some((service.name, service.database?)));
         // A broker of the scenario's own needs no names of the scenario's own.
         let alone = own.contains(&Own::Kafka);
-        let declared = &system.declaration.topics;
-        let named =
-            |name: &String, made_up: String| (name.clone(), if alone { name.clone() } else { made_up });
-        let topics = declared.iter().map(|topic| named(&topic.name, names.topic(&topic.name))).collect();
-        let groups = declared.iter().flat_map(|topic| &topic.groups);
-        let groups = groups.map(|group| named(&group.name, names.group(&group.name))).collect();
+        let declared = system.declaration.topics.clone();
+        let named = |of: &Topic, name: &String, made_up: String| {
+            (name.clone(), if alone && of.on.is_kafka() { name.clone() } else { made_up })
+        };
+        let topics =
+            declared.iter().map(|topic| named(topic, &topic.name, names.topic(&topic.name))).collect();
+        let groups = declared.iter().flat_map(|topic| topic.groups.iter().map(move |group| (topic, group)));
+        let groups =
+            groups.map(|(topic, group)| named(topic, &group.name, names.group(&group.name))).collect();
+        let exchanges = match stack.needs_rabbitmq {
+            true => {
+                progress.phase("waiting for RabbitMQ");
+                Some(Exchanges::take(backends.rabbitmq().await.map_err(failed)?).await?)
+            }
+            false => None,
+        };
         Ok(Share {
             etcd_proxy: proxy_to(&etcd.endpoints()).await?,
             postgres_proxy: proxy_to(&postgres.url("")).await?,
@@ -93,10 +110,12 @@ impl Share {
             etcd,
             postgres,
             kafka,
+            exchanges,
             own,
             names,
             databases,
             database_of: database_of.collect(),
+            declared,
             topics,
             groups,
             password: make(CanaryKind::Credential, &["DATABASE_URL"]),
@@ -108,11 +127,17 @@ impl Share {
 
     /// Creates the declared topics, as operations would before a release.
     pub(super) async fn create_topics(&self) -> Result<(), Stop> {
-        for (_, actual) in &self.topics {
-            self.kafka
-                .create_topic(actual, PARTITIONS)
-                .await
-                .map_err(|error| Stop::because("cannot create a topic", error))?;
+        for topic in &self.declared {
+            let actual = self.topic(&topic.name);
+            if topic.on.is_kafka() {
+                self.kafka
+                    .create_topic(actual, PARTITIONS)
+                    .await
+                    .map_err(|error| Stop::because("cannot create a topic", error))?;
+            } else if let Some(exchanges) = &self.exchanges {
+                let queues: Vec<&str> = topic.groups.iter().map(|queue| self.group(&queue.name)).collect();
+                exchanges.make(topic, actual, &queues).await?;
+            }
         }
         Ok(())
     }
@@ -132,6 +157,7 @@ impl Share {
             etcd_endpoint: format!("http://{}", self.etcd_proxy.address()),
             key_prefix: self.names.key_prefix(),
             kafka_brokers: self.kafka.bootstrap(),
+            amqp_url: self.exchanges.as_ref().map(Exchanges::url).unwrap_or_default(),
             topics: self.topics.clone(),
             groups: self.groups.clone(),
             kafka_properties: KAFKA_PROPERTIES.into(),
@@ -175,7 +201,12 @@ impl Share {
     /// Names that this run made up, with what they stand for.
     pub(super) fn names(&self) -> Vec<(String, String)> {
         let made_up = self.topics.iter().chain(&self.groups).filter(|(declared, actual)| declared != actual);
-        made_up.map(|(declared, actual)| (actual.clone(), declared.clone())).collect()
+        let made_up = made_up.map(|(declared, actual)| (actual.clone(), declared.clone()));
+        let all = [&self.topics[..], &self.groups[..]].concat();
+        exchanges::destinations(&self.declared, |name| actual(&all, name).to_owned())
+            .into_iter()
+            .chain(made_up)
+            .collect()
     }
 
     fn group<'s>(&'s self, declared: &'s str) -> &'s str {
@@ -186,12 +217,37 @@ impl Share {
         actual(&self.topics, declared)
     }
 
+    /// The topic, if it is an exchange of RabbitMQ.
+    fn is_exchange(&self, topic: &str) -> bool {
+        self.declared.iter().any(|known| known.name == topic && !known.on.is_kafka())
+    }
+
+    pub(super) fn has_exchanges(&self) -> bool {
+        self.exchanges.is_some()
+    }
+
+    /// Where a queue of an exchange stands.
+    pub(super) async fn queue(&self, topic: &str, queue: &str) -> Result<QueueStand, String> {
+        let exchanges = self.exchanges.as_ref().ok_or("the scenario has no RabbitMQ")?;
+        exchanges.stand(topic, self.group(queue)).await
+    }
+
     pub(super) async fn end_offsets(&self, topic: &str) -> Result<BTreeMap<i32, i64>, String> {
+        if self.is_exchange(topic) {
+            let messages = self.records(topic).await?.len() as i64;
+            return Ok(BTreeMap::from([(Record::NO_PARTITION, messages)]));
+        }
         let ends = self.kafka.end_offsets(self.topic(topic)).await.map_err(|error| error.to_string())?;
         Ok(ends.into_iter().collect())
     }
 
     pub(super) async fn committed(&self, group: &str, topic: &str) -> Result<BTreeMap<i32, i64>, String> {
+        if self.is_exchange(topic) {
+            // Asked before: what comes meanwhile must not make it more than it is.
+            let waiting = self.queue(topic, group).await?.waiting;
+            let messages = self.records(topic).await?.len() as i64;
+            return Ok(BTreeMap::from([(Record::NO_PARTITION, messages - i64::from(waiting))]));
+        }
         let offsets = self
             .kafka
             .committed(self.group(group), self.topic(topic))
@@ -213,7 +269,11 @@ impl Share {
 
     /// Every record of a topic, under its declared name.
     pub(super) async fn records(&self, topic: &str) -> Result<Vec<Record>, String> {
-        let records = self.kafka.records(self.topic(topic)).await.map_err(|error| error.to_string())?;
+        let records = match (self.is_exchange(topic), &self.exchanges) {
+            (false, _) => self.kafka.records(self.topic(topic)).await.map_err(|error| error.to_string())?,
+            (true, Some(exchanges)) => exchanges.messages(topic).await?,
+            (true, None) => Vec::new(),
+        };
         Ok(records.into_iter().map(|record| Record { topic: topic.to_string(), ..record }).collect())
     }
 }
@@ -226,6 +286,10 @@ impl Share {
             Kind::Etcd => self.etcd_proxy.set_fault(fault).await,
             Kind::Postgres => self.postgres_proxy.set_fault(fault).await,
             Kind::Kafka => self.apply(Kind::Kafka, Action::Network(fault)).await?,
+            Kind::RabbitMq => match &self.exchanges {
+                Some(exchanges) => exchanges.proxy.set_fault(fault).await,
+                None => return Err(Stop("the scenario has no RabbitMQ".to_owned())),
+            },
         }
         Ok(())
     }
@@ -236,12 +300,20 @@ impl Share {
             Kind::Etcd => self.etcd.apply(action).await,
             Kind::Postgres => self.postgres.apply(action).await,
             Kind::Kafka => self.kafka.apply(action).await,
+            Kind::RabbitMq => {
+                return Err(Stop(format!("RabbitMQ cannot {}: scenarios share it", action.name())));
+            }
         };
         applied.map_err(|error| Stop(error.to_string()))
     }
 
     /// A backend that ended though nobody asked it to: what the scenario saw from then on is no fault of the system.
     pub(super) async fn lost(&self) -> Option<String> {
+        if let Some(exchanges) = &self.exchanges
+            && let Some(lost) = exchanges.lost().await
+        {
+            return Some(lost);
+        }
         match (self.postgres.lost().await, self.etcd.lost().await) {
             (Some(lost), _) | (None, Some(lost)) => Some(lost),
             (None, None) => self.kafka.lost().await,
@@ -254,6 +326,9 @@ impl Share {
 
     /// Gives the share back: the databases and the keys of the scenario; what is its own ends.
     pub(super) async fn give_back(&self) {
+        if let Some(exchanges) = &self.exchanges {
+            exchanges.give_back().await;
+        }
         let own = |backend| self.own.contains(&backend);
         match own(Own::Postgres) {
             true => self.postgres.finish().await,
@@ -319,7 +394,7 @@ async fn advertised(system: &System) -> Result<HashMap<&'static str, (&'static s
 }
 
 /// A proxy of the scenario's own in front of what a URL (the first, of several) names.
-async fn proxy_to(url: &str) -> Result<Proxy, Stop> {
+pub(super) async fn proxy_to(url: &str) -> Result<Proxy, Stop> {
     let authority = authority(url.split(',').next().unwrap_or_default());
     let mut addresses =
         tokio::net::lookup_host(authority).await.map_err(|error| Stop::because(authority, error))?;
@@ -340,7 +415,7 @@ fn with_password(url: &str, password: &str) -> String {
 }
 
 /// `host:port` of a URL.
-fn authority(url: &str) -> &str {
+pub(super) fn authority(url: &str) -> &str {
     let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
     let rest = rest.split(['/', '?']).next().unwrap_or_default();
     rest.rsplit_once('@').map_or(rest, |(_, host)| host)

@@ -14,6 +14,7 @@ pub struct Stack {
     pub(super) environment: Vec<(Option<&'static str>, &'static str, String)>,
     pub(super) scrape_files: Vec<ScrapeFile>,
     pub(super) needs_prometheus: bool,
+    pub(super) needs_rabbitmq: bool,
     pub(super) asks_prometheus: bool,
     pub(super) asks_sockets: bool,
     pub(super) collector_late: bool,
@@ -56,6 +57,7 @@ impl Stack {
             environment: Vec::new(),
             scrape_files: Vec::new(),
             needs_prometheus: false,
+            needs_rabbitmq: false,
             asks_prometheus: false,
             asks_sockets: false,
             collector_late: false,
@@ -69,6 +71,12 @@ impl Stack {
             declares: None,
             long: false,
         }
+    }
+
+    /// Other services, with the same settings.
+    pub fn with(mut self, services: &[&'static str]) -> Stack {
+        self.services = services.to_vec();
+        self
     }
 
     /// The scenario starts the services itself, in its own order.
@@ -130,6 +138,13 @@ impl Stack {
     /// scenario is skipped.
     pub fn needs_prometheus(mut self) -> Stack {
         self.needs_prometheus = true;
+        self.long()
+    }
+
+    /// Its services have a RabbitMQ, which the first such scenario starts; that takes seconds. Where there is none the scenario is
+    /// skipped.
+    pub fn needs_rabbitmq(mut self) -> Stack {
+        self.needs_rabbitmq = true;
         self.long()
     }
 

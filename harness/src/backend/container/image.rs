@@ -2,12 +2,16 @@
 
 use crate::backend::selection::Kind;
 
+/// RabbitMQ is not run in containers.
+const NONE: &str = "";
+
 /// As in `compose/`, which is the same system. The mirror is byte for byte what etcd's own project publishes.
 const fn pinned(kind: Kind) -> &'static str {
     match kind {
         Kind::Etcd => "rancher/mirrored-coreos-etcd:v3.5.9",
         Kind::Postgres => "postgres:17.6-alpine",
         Kind::Kafka => "apache/kafka:4.1.0",
+        Kind::RabbitMq => NONE,
     }
 }
 
@@ -17,6 +21,7 @@ pub(crate) const fn variable(kind: Kind) -> &'static str {
         Kind::Etcd => "PROBITY_IMAGE_ETCD",
         Kind::Postgres => "PROBITY_IMAGE_POSTGRES",
         Kind::Kafka => "PROBITY_IMAGE_KAFKA",
+        Kind::RabbitMq => NONE,
     }
 }
 
@@ -48,7 +53,7 @@ mod tests {
     #[test]
     fn what_is_given_comes_before_what_is_pinned() {
         assert_eq!(of(Kind::Kafka, Some("mine:1")), "mine:1");
-        for kind in Kind::ALL {
+        for kind in Kind::EVERYWHERE {
             let (repository, tag) = split(pinned(kind));
             assert!(
                 !repository.is_empty()

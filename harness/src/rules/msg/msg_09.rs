@@ -140,10 +140,10 @@ fn judge_span(case: &Case, span: Span<'_>, attributes: &Attributes<'_>, exchange
     }
     if let Broker::Rabbitmq { routing_key } = &exchange.on
         && !routing_key.is_empty()
-        && !attributes.has(Key::MessagingRoutingKey)
+        && !attributes.has(Key::MessagingRouting)
         && span.str(ROUTING_KEY_OF_TODAY).is_none()
     {
-        require(Key::MessagingRoutingKey.text(), String::new(), None);
+        require(Key::MessagingRouting.text(), String::new(), None);
     }
 }
 
