@@ -1,5 +1,6 @@
 //! The ledger: what it says of itself, how its services are wired, what is asked of it, how it can be broken.
 
+mod announcing;
 mod declaration;
 mod defects;
 mod delivery;
@@ -20,11 +21,17 @@ pub const ORCHESTRATOR: &str = "orchestrator";
 pub const ACCOUNTS: &str = "accounts";
 pub const LEDGER: &str = "ledger";
 pub const READ_MODEL: &str = "read-model";
+pub const NOTIFIER: &str = "notifier";
+/// Without `notifier`, which only those start that have a RabbitMQ.
 pub const ALL: [&str; 5] = [GATEWAY, ORCHESTRATOR, ACCOUNTS, LEDGER, READ_MODEL];
 
 pub const TOPIC: &str = "ledger.entry.v1";
 pub const DEAD_LETTERS: &str = "ledger.entry.v1.dlt";
 pub(crate) const GROUP: &str = "read-model";
+/// The exchange of RabbitMQ, the routing key of its messages, and the queue of `notifier`.
+pub const EXCHANGE: &str = "ledger.transfers";
+pub(crate) const ROUTING_KEY: &str = "transfer.settled";
+pub(crate) const QUEUE: &str = "ledger.transfers.notifier";
 
 /// The ledger as Probity runs it.
 pub fn system(programs: Programs) -> System {
@@ -49,6 +56,7 @@ pub fn system(programs: Programs) -> System {
             service(ACCOUNTS, Some("main"), Some("accounts")),
             service(LEDGER, Some("main"), Some("ledger")),
             service(READ_MODEL, Some("main"), Some("read-model")),
+            service(NOTIFIER, None, Some("notifier")),
         ],
         scenarios: scenarios(),
         defects: defects::all(),
@@ -64,6 +72,7 @@ fn scenarios() -> Vec<Scenario> {
         linkage::scenarios(),
         money::scenarios(),
         delivery::scenarios(),
+        announcing::scenarios(),
         starting::scenarios(),
         faults::scenarios(),
     ];
@@ -107,6 +116,13 @@ fn wire(wiring: &Wiring) -> Vec<(String, String)> {
     if wiring.service == READ_MODEL {
         settings.push(("KAFKA_GROUP", wiring.group(GROUP).to_string()));
         settings.push(("KAFKA_DEAD_LETTER_TOPIC", wiring.topic(DEAD_LETTERS).to_string()));
+    }
+    if [ORCHESTRATOR, NOTIFIER].contains(&wiring.service) && !wiring.amqp_url.is_empty() {
+        settings.push(("AMQP_URL", wiring.amqp_url.clone()));
+        settings.push(("AMQP_EXCHANGE", wiring.topic(EXCHANGE).to_string()));
+        settings.push(("AMQP_QUEUE", wiring.group(QUEUE).to_string()));
+        // No test of the machine's speed.
+        settings.push(("AMQP_SEND_LIMIT_MS", "5000".to_string()));
     }
     if let Some(address) = wiring.advertise {
         settings.push(("ADVERTISE_ADDR", address.to_string()));

@@ -17,6 +17,7 @@ fn program(name: &str) -> PathBuf {
         "accounts" => env!("CARGO_BIN_EXE_accounts"),
         "ledger" => env!("CARGO_BIN_EXE_ledger"),
         "read-model" => env!("CARGO_BIN_EXE_read-model"),
+        "notifier" => env!("CARGO_BIN_EXE_notifier"),
         other => panic!("{other} is no binary of the services"),
     }
     .into()

@@ -15,6 +15,11 @@ pub(crate) const DEAD_LETTERS: &str = "ledger.entry.v1.dlt";
 pub(crate) const EVENT_ID: &str = "event-id";
 pub(crate) const GROUP: &str = "read-model";
 
+/// The exchange on which settled transfers are announced, the routing key of those, and the queue of `notifier`.
+pub(crate) const ANNOUNCEMENTS: &str = "ledger.transfers";
+pub(crate) const SETTLED: &str = "transfer.settled";
+pub(crate) const NOTIFICATIONS: &str = "ledger.transfers.notifier";
+
 /// The name that `accounts` registers under.
 pub(crate) const ACCOUNTS: &str = "accounts";
 
@@ -66,6 +71,16 @@ impl Entry {
         // A time that no clock can show is as good as none.
         UNIX_EPOCH.checked_add(Duration::from_millis(self.posted_at_ms)).unwrap_or(UNIX_EPOCH)
     }
+}
+
+/// What is announced of a transfer once it is settled.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Settled {
+    pub transfer_id: String,
+    pub from: String,
+    pub to: String,
+    pub amount: i64,
+    pub currency: String,
 }
 
 /// Milliseconds since the epoch, now.

@@ -140,6 +140,7 @@ defects! {
     HttpClientDropsContext, "http-client-drops-context", "orchestrator", "sends no trace context with its HTTP requests";
     OutboxWithoutContext, "outbox-without-context", "ledger", "writes rows to the outbox that do not say whose trace they belong to";
     OutboxWithoutBaggage, "outbox-without-baggage", "ledger", "writes rows to the outbox with the trace of their request and without its baggage";
+    AmqpWithoutHeaders, "amqp-without-headers", "orchestrator", "announces transfers over RabbitMQ without the context of the request";
     OutboxContextShared, "outbox-context-shared", "ledger", "publishes all rows that it read together in the trace of the first";
 }
 

@@ -1,4 +1,4 @@
-//! The reference services that Probity is shown on: a URL shortener in three processes, and a ledger in five.
+//! The reference services that Probity is shown on: a URL shortener in three processes, and a ledger in six.
 //!
 //! | service | main port | does |
 //! | --- | --- | --- |
@@ -10,6 +10,7 @@
 //! | [`accounts`] | 50052 | knows the accounts, found through etcd |
 //! | [`ledger`] | 8083 | writes both sides of a transfer, and publishes entries from an outbox |
 //! | [`read_model`] | 8084 | projects balances and statements |
+//! | [`notifier`] | none | notes settled transfers that RabbitMQ brings |
 //!
 //! They are built as one would build them for production, and conform to the semantic conventions at version 1.44.0. Each can be
 //! told to make one mistake ([`defects`]). `README.md` and `LEDGER.md` beside this crate list variables,
@@ -17,6 +18,7 @@
 
 mod accounts_protocol;
 mod admin;
+mod amqp;
 mod analytics_protocol;
 mod bookkeeping;
 mod click_event;
@@ -43,6 +45,7 @@ pub mod analytics_consumer;
 pub mod analytics_rpc;
 pub mod gateway;
 pub mod ledger;
+pub mod notifier;
 pub mod orchestrator;
 pub mod read_model;
 pub mod url_api;

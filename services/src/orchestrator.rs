@@ -4,6 +4,7 @@
 //! which key asked for what, and what was answered.
 
 mod accounts_client;
+mod announcements;
 mod transfers;
 
 use std::net::SocketAddr;
@@ -16,6 +17,8 @@ use axum::extract::DefaultBodyLimit;
 use axum::routing::post;
 
 use crate::admin::{self, Admin};
+use crate::amqp::AmqpSettings;
+use crate::bookkeeping::{ANNOUNCEMENTS, SETTLED};
 use crate::config::{ConfigError, DatabaseSettings, Environment, EtcdSettings};
 use crate::database::{Database, Schema};
 use crate::http_client::{HttpClient, Target};
@@ -23,6 +26,7 @@ use crate::http_server::{Expected, HttpServer};
 use crate::metrics::Metrics;
 use crate::service::{self, Fatal, Service};
 use accounts_client::AccountsClient;
+use announcements::Announcements;
 
 pub const ADMIN_ADDRESS: &str = "0.0.0.0:9468";
 pub const LISTEN_ADDRESS: &str = "0.0.0.0:8082";
@@ -61,6 +65,10 @@ struct Settings {
     ledger: Target,
     http_deadline: Duration,
     rpc_deadline: Duration,
+    /// Where settled transfers are announced; `None`: nowhere.
+    amqp: Option<AmqpSettings>,
+    /// How long an announcement may take, before it is given up.
+    announce_limit: Duration,
 }
 
 impl Settings {
@@ -72,6 +80,8 @@ impl Settings {
             ledger: Target::from(environment, "LEDGER_URL", "http://localhost:8083")?,
             http_deadline: environment.milliseconds("HTTP_DEADLINE_MS", 3_000)?,
             rpc_deadline: environment.milliseconds("RPC_DEADLINE_MS", 500)?,
+            amqp: AmqpSettings::from(environment, ANNOUNCEMENTS, SETTLED)?,
+            announce_limit: environment.milliseconds("AMQP_SEND_LIMIT_MS", 1_000)?,
         })
     }
 }
@@ -80,6 +90,7 @@ struct Orchestrator {
     database: Database,
     accounts: AccountsClient,
     ledger: HttpClient,
+    announcements: Option<Announcements>,
 }
 
 /// The program.
@@ -92,10 +103,14 @@ async fn serve(service: Service) -> Result<(), Fatal> {
     let mut metrics = Metrics::new(&service.telemetry, service.common.defect);
     let server = HttpServer::new(&service, &mut metrics, &EXPECTED_ANSWERS);
     let duration = HttpClient::latency(&mut metrics);
+    let amqp = settings.amqp.clone();
+    let announcements =
+        amqp.map(|amqp| Announcements::new(&service, amqp, settings.announce_limit, &mut metrics));
     let orchestrator = Arc::new(Orchestrator {
         database: Database::new(&service, &settings.database, &SCHEMA, &mut metrics),
         accounts: AccountsClient::new(&service, &settings, &mut metrics),
         ledger: HttpClient::new(&service, settings.ledger, settings.http_deadline, &duration),
+        announcements,
     });
     // Before the admin port: who is told that this process is ready can call it.
     let listener = service::listen("main", settings.listen_address).await?;
@@ -109,7 +124,10 @@ async fn serve(service: Service) -> Result<(), Fatal> {
         let orchestrator = Arc::clone(&orchestrator);
         async move { orchestrator.database.migrate().await }
     });
-    let outcome = server.serve(listener, router(orchestrator)).await;
+    let outcome = server.serve(listener, router(Arc::clone(&orchestrator))).await;
+    if let Some(announcements) = &orchestrator.announcements {
+        announcements.finish().await;
+    }
     migration.abort();
     outcome
 }

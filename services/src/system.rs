@@ -11,7 +11,7 @@ impl System {
     /// The system of a program.
     pub(crate) fn of(program: &str) -> Self {
         match program {
-            "gateway" | "orchestrator" | "accounts" | "ledger" | "read-model" => Self::Ledger,
+            "gateway" | "orchestrator" | "accounts" | "ledger" | "read-model" | "notifier" => Self::Ledger,
             _ => Self::Shortener,
         }
     }

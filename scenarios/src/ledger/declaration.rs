@@ -2,7 +2,10 @@
 
 use probity::model::*;
 
-use super::{ACCOUNTS, DEAD_LETTERS, GATEWAY, GROUP, LEDGER, ORCHESTRATOR, READ_MODEL, TOPIC};
+use super::{
+    ACCOUNTS, DEAD_LETTERS, EXCHANGE, GATEWAY, GROUP, LEDGER, NOTIFIER, ORCHESTRATOR, QUEUE, READ_MODEL,
+    ROUTING_KEY, TOPIC,
+};
 use crate::declare::*;
 
 const OPEN: &str = "accounts.v1.Accounts/Open";
@@ -16,7 +19,7 @@ pub(super) fn ledger() -> Declaration {
     Declaration {
         version: 1,
         system: "ledger".into(),
-        services: vec![gateway(), orchestrator(), accounts(), ledger_service(), read_model()],
+        services: vec![gateway(), orchestrator(), accounts(), ledger_service(), read_model(), notifier()],
         edges: vec![
             http(GATEWAY, ORCHESTRATOR, &["POST /v1/accounts", "POST /v1/transfers"]),
             http(GATEWAY, READ_MODEL, &["GET /v1/accounts/{id}/balance", "GET /v1/accounts/{id}/statement"]),
@@ -24,6 +27,7 @@ pub(super) fn ledger() -> Declaration {
             edge(ORCHESTRATOR, ACCOUNTS, EdgeKind::Grpc { method: DESCRIBE.into() }),
             http(ORCHESTRATOR, LEDGER, &["POST /v1/entries"]),
             edge(LEDGER, READ_MODEL, EdgeKind::Kafka { topic: TOPIC.into() }),
+            edge(ORCHESTRATOR, NOTIFIER, EdgeKind::Amqp { exchange: EXCHANGE.into() }),
         ],
         operations: operations(),
         topics: topics(),
@@ -59,9 +63,16 @@ fn topics() -> Vec<Topic> {
         dead_letters: Some(DEAD_LETTERS.into()),
         ..Group::default()
     };
+    let queue = Group { name: QUEUE.into(), service: NOTIFIER.into(), ..Group::default() };
     vec![
         Topic { name: TOPIC.into(), producer: LEDGER.into(), groups: vec![group], ..Topic::default() },
         Topic { name: DEAD_LETTERS.into(), producer: READ_MODEL.into(), ..Topic::default() },
+        Topic {
+            name: EXCHANGE.into(),
+            producer: ORCHESTRATOR.into(),
+            groups: vec![queue],
+            on: Broker::Rabbitmq { routing_key: ROUTING_KEY.into() },
+        },
     ]
 }
 
@@ -138,6 +149,17 @@ fn read_model() -> ServiceDeclaration {
         latency("messaging_process_duration_seconds", &CONSUMER_LABELS, None, Some(SLO)),
         counter("messaging_client_consumed_messages_total", &CONSUMER_LABELS, Some(consumed)),
         gauge(LAG, &GROUP_LABELS),
+    ];
+    service.families.extend(database());
+    service
+}
+
+fn notifier() -> ServiceDeclaration {
+    let mut service = service(NOTIFIER, vec![port("admin", 9472, "http")], &["postgres", "rabbitmq"]);
+    let consumed = Counted::RecordsConsumed { topic: EXCHANGE.into() };
+    service.families = vec![
+        latency("messaging_process_duration_seconds", &MESSAGING_LABELS, None, Some(SLO)),
+        counter("messaging_client_consumed_messages_total", &MESSAGING_LABELS, Some(consumed)),
     ];
     service.families.extend(database());
     service

@@ -15,6 +15,7 @@ pub(super) fn all() -> Vec<Defect> {
         "outbox-without-context" on LEDGER, in RELAY, turns ["MSG-05"] also ["TRACE-04"] cannot judge []: "writes rows that do not say whose trace they belong to";
         "outbox-without-baggage" on LEDGER, in TRANSFER, turns ["TRACE-15"] also [] cannot judge []: "writes rows with the trace of their request and without its baggage";
         "outbox-context-shared" on LEDGER, in RELAY, turns ["MSG-05"] also [] cannot judge []: "publishes a batch of rows in the trace of the first";
+        "amqp-without-headers" on ORCHESTRATOR, in "a_settled_transfer_is_announced", turns ["MSG-09"] also ["TRACE-04"] cannot judge []: "announces transfers over RabbitMQ without the context of the request";
         "poison-blocks-partition" on READ_MODEL, in "a_poison_record_goes_to_the_dead_letters", turns ["MSG-07"] also ["MSG-06" "METRIC-02"] cannot judge []: "tries a record that it cannot read for ever";
     }
     .into_iter()

@@ -21,7 +21,7 @@ use uuid::Uuid;
 use super::Orchestrator;
 use crate::accounts_protocol::{Account, OpenRequest};
 use crate::bookkeeping::{
-    AMOUNT_MAX, Leg, Posting, fingerprint, is_currency, is_id, is_memo, tenant, transfer_id,
+    AMOUNT_MAX, Leg, Posting, Settled, fingerprint, is_currency, is_id, is_memo, tenant, transfer_id,
 };
 use crate::database::{DatabaseError, Statement};
 use crate::gateway::{IDEMPOTENCY_KEY, REPLAYED};
@@ -180,6 +180,9 @@ impl Carried<'_> {
         let parameters: [&(dyn tokio_postgres::types::ToSql + Sync); 4] =
             [&tenant, &self.key, &(status.as_u16() as i16), &body];
         self.orchestrator.database.query(&self.context, &REMEMBER, &parameters).await?;
+        if status == StatusCode::CREATED {
+            self.announce(&transfer_id, &accounts).await;
+        }
         Ok(as_json(status, body))
     }
 
@@ -221,6 +224,20 @@ impl Carried<'_> {
         let body = serde_json::to_vec(&posting).expect("strings and numbers are JSON");
         let request = HttpRequest::post("/v1/entries", &body);
         Ok(self.orchestrator.ledger.send(&self.context, request).await?)
+    }
+
+    /// Whoever asks again is answered from the table: a transfer is announced once, or, when this process dies here, not at all.
+    async fn announce(&self, transfer_id: &str, [from, to]: &[Account; 2]) {
+        let Some(announcements) = &self.orchestrator.announcements else { return };
+        let settled = Settled {
+            transfer_id: transfer_id.to_owned(),
+            from: from.account_id.clone(),
+            to: to.account_id.clone(),
+            amount: self.asked.amount,
+            currency: from.currency.clone(),
+        };
+        let body = serde_json::to_vec(&settled).expect("strings and numbers are JSON");
+        announcements.send(&self.context, transfer_id, &body).await;
     }
 
     /// What the ledger has decided, in the words of whoever asked. The ledger answers 200 to what it had written before.
