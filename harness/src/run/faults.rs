@@ -91,6 +91,10 @@ impl Running {
 
     /// Where the groups stand whose services had to do without that backend.
     async fn look_at_offsets(&mut self, backend: &str) {
+        if self.is_away(Kind::Kafka) {
+            // Who could say so is asked in vain, for as long as a question may take.
+            return;
+        }
         let declaration = self.system.declaration.clone();
         let groups =
             declaration.topics.iter().flat_map(|topic| topic.groups.iter().map(move |group| (topic, group)));
@@ -99,7 +103,7 @@ impl Running {
                 .service(&group.service)
                 .is_some_and(|service| service.needs.iter().any(|it| it == backend));
             let started = self.evidence.processes.iter().any(|process| process.service == group.service);
-            if !needs || !started || backend == Kind::Kafka.name() {
+            if !needs || !started {
                 continue;
             }
             let committed = self.share.committed(&group.name, &topic.name).await.unwrap_or_default();
@@ -114,6 +118,12 @@ impl Running {
                 }
             }));
         }
+    }
+
+    /// Whether a fault of this scenario lies on a backend now.
+    fn is_away(&self, backend: Kind) -> bool {
+        let on = FaultTarget::Backend(backend.name().into());
+        self.evidence.faults.iter().any(|fault| fault.on == on && fault.ended.is_none())
     }
 
     async fn heal_backend(&self, name: &str, kind: FaultKind) -> Result<(), Stop> {
