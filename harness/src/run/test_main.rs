@@ -46,7 +46,7 @@ pub fn test_main(systems: impl FnOnce() -> Vec<System>) -> ExitCode {
     if let Some(told) = sequence.told() {
         _ = writeln!(anstream::stderr(), "{told}");
     }
-    sequence.apply(&mut entries, |entry| entry.long);
+    let entries = sequence.apply(entries, |entry| entry.long);
     let mut trials: Vec<Trial> = entries.into_iter().map(|entry| entry.trial).collect();
     trials.extend(shard.is_none().then(|| in_retrospect(&suite)).into_iter().flatten());
     let conclusion = libtest_mimic::run(&arguments, trials);
