@@ -10,6 +10,7 @@ mod download;
 mod external;
 mod program;
 mod programs;
+mod spares;
 mod template;
 
 use std::{
@@ -30,6 +31,7 @@ pub(crate) use programs::Programs;
 use container::PostgresContainer;
 use external::External;
 use program::{PostgresProgram, SUPERUSER};
+use spares::Spares;
 
 use super::{
     cache::Cache,
@@ -54,6 +56,7 @@ pub struct Postgres {
     databases: Mutex<BTreeSet<String>>,
     /// A connection to each of them that was asked something: a wait asks many times, and to connect is most of its cost.
     clients: Mutex<BTreeMap<String, Arc<Client>>>,
+    spares: Spares,
 }
 
 enum Host {
@@ -122,6 +125,7 @@ impl Postgres {
             version: OnceLock::new(),
             databases: Mutex::default(),
             clients: Mutex::default(),
+            spares: Spares::default(),
         }
     }
 
@@ -191,13 +195,39 @@ impl Postgres {
     /// Removes a database with whoever is still connected to it.
     pub async fn drop_database(&self, name: &str) -> Result<(), PostgresError> {
         let known = self.databases.lock().unwrap_or_else(PoisonError::into_inner).remove(name);
-        self.clients.lock().unwrap_or_else(PoisonError::into_inner).remove(name);
-        match known && self.is_running() {
-            true => {
-                self.rows("postgres", &format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)")).await.map(drop)
-            }
-            false => Ok(()),
+        if !known || !self.is_running() {
+            return Ok(());
         }
+        let spare = matches!(self.host, Host::Own(_)) && matches!(self.empty(name).await, Ok(true));
+        self.clients.lock().unwrap_or_else(PoisonError::into_inner).remove(name);
+        match spare {
+            true => self.park(name).await,
+            false => self.remove(name).await,
+        }
+    }
+
+    /// Empties a database; whether nothing tells it from a new one then.
+    async fn empty(&self, name: &str) -> Result<bool, PostgresError> {
+        let untouched = self.rows("postgres", spares::CONTENTS).await?;
+        Ok(self.rows(name, &spares::emptied()).await? == untouched)
+    }
+
+    /// Nobody who knows its name finds it any more.
+    async fn park(&self, name: &str) -> Result<(), PostgresError> {
+        let spare = self.spares.name();
+        match self.rename(name, &spare).await {
+            Ok(()) => self.spares.put(spare),
+            Err(_) => self.remove(name).await?,
+        }
+        Ok(())
+    }
+
+    async fn rename(&self, from: &str, to: &str) -> Result<(), PostgresError> {
+        self.rows("postgres", &format!("ALTER DATABASE {from} RENAME TO {to}")).await.map(drop)
+    }
+
+    async fn remove(&self, name: &str) -> Result<(), PostgresError> {
+        self.rows("postgres", &format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)")).await.map(drop)
     }
 
     /// What services are given for a database. Never changes.
@@ -280,10 +310,16 @@ impl Postgres {
     async fn make_database(&self, name: &str) -> Result<(), PostgresError> {
         let found =
             self.rows("postgres", &format!("SELECT 1 FROM pg_database WHERE datname = '{name}'")).await?;
-        match found.is_empty() {
-            true => self.rows("postgres", &format!("CREATE DATABASE {name}")).await.map(drop),
-            false => Ok(()),
+        if !found.is_empty() {
+            return Ok(());
         }
+        // One that cannot be had went with the data of a server that was emptied.
+        if let Some(spare) = self.spares.take()
+            && self.rename(&spare, name).await.is_ok()
+        {
+            return Ok(());
+        }
+        self.rows("postgres", &format!("CREATE DATABASE {name}")).await.map(drop)
     }
 
     fn names(&self) -> Vec<String> {

@@ -45,6 +45,60 @@ async fn each_database_is_its_own_and_services_reach_it_by_url() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_database_is_given_out_again_only_when_nothing_tells_it_from_a_new_one() {
+    let place = Place::new();
+    let postgres = started(&place).await;
+    let marks = [
+        ("", true),
+        ("CREATE TABLE a (id serial PRIMARY KEY, t text); CREATE TABLE b (a int REFERENCES a)", true),
+        (
+            "CREATE TABLE p (d int) PARTITION BY RANGE (d); CREATE TABLE q PARTITION OF p DEFAULT; INSERT INTO p VALUES (1)",
+            true,
+        ),
+        (
+            "CREATE TABLE \"Odd \"\"name\" (i int); CREATE VIEW v AS SELECT i FROM \"Odd \"\"name\"; CREATE SEQUENCE s",
+            true,
+        ),
+        ("CREATE SCHEMA other; CREATE TABLE other.t (i int)", false),
+        ("CREATE TYPE mood AS ENUM ('sad')", false),
+        ("CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1'", false),
+        ("ALTER DATABASE given SET work_mem = '1MB'", false),
+        ("REVOKE USAGE ON SCHEMA public FROM public", false),
+        ("SELECT lo_create(0)", false),
+        ("COMMENT ON SCHEMA public IS 'mine'; COMMENT ON FUNCTION now() IS NULL", false),
+    ];
+    for (made, again) in marks {
+        postgres.create_database("given").await.unwrap();
+        let oid = async || {
+            postgres.rows("given", "SELECT oid FROM pg_database WHERE datname = 'given'").await.unwrap()
+        };
+        let first = oid().await;
+        postgres.rows("given", made).await.unwrap();
+        postgres.drop_database("given").await.unwrap();
+        postgres.create_database("given").await.unwrap();
+        assert_eq!(oid().await == first, again, "{made}");
+        let tables =
+            postgres.rows("given", "SELECT count(*) FROM pg_class WHERE oid >= 16384").await.unwrap();
+        assert_eq!(tables, [[Some("0".to_owned())]], "{made}");
+        postgres.drop_database("given").await.unwrap();
+    }
+    postgres.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_is_still_connected_when_a_database_is_given_back_is_sent_away() {
+    let place = Place::new();
+    let postgres = started(&place).await;
+    let url = postgres.create_database("stayed").await.unwrap();
+    let client = connect(&url.parse().unwrap()).await.unwrap();
+    client.simple_query("CREATE TABLE t (i int); BEGIN; LOCK TABLE t").await.unwrap();
+    postgres.drop_database("stayed").await.unwrap();
+    assert!(client.simple_query("SELECT 1").await.is_err());
+    assert!(through_proxy(&url).await.unwrap_err().contains("does not exist"));
+    postgres.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn names_that_are_no_names_are_refused() {
     let place = Place::new();
     let postgres = reserved(&place).await;
