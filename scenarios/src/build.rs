@@ -23,6 +23,8 @@ pub(crate) fn services() -> Result<HashMap<String, PathBuf>, String> {
     if !cfg!(debug_assertions) {
         command.arg("--release");
     }
+    let ours = std::env::vars_os().filter(|(name, _)| is_of_our_package(&name.to_string_lossy()));
+    ours.for_each(|(name, _)| _ = command.env_remove(name));
     let mut child =
         command.stdout(Stdio::piped()).spawn().map_err(|error| format!("cannot run cargo: {error}"))?;
     let mut built = HashMap::new();
@@ -38,6 +40,12 @@ pub(crate) fn services() -> Result<HashMap<String, PathBuf>, String> {
     }
 }
 
+/// What `cargo run` tells the program that it runs of its package. Some build scripts are run again where that has changed, so that
+/// cargo would build their crates, and all that need them, at each turn.
+fn is_of_our_package(variable: &str) -> bool {
+    ["CARGO_PKG_", "CARGO_MANIFEST_"].iter().any(|prefix| variable.starts_with(prefix))
+}
+
 /// The name and path in a `compiler-artifact` message of a binary.
 fn executable(line: &str) -> Option<(String, PathBuf)> {
     let message: serde_json::Value = serde_json::from_str(line).ok()?;
@@ -48,6 +56,23 @@ fn executable(line: &str) -> Option<(String, PathBuf)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn cargo_is_told_nothing_of_the_package_that_calls_it_and_all_that_people_set() {
+        for theirs in ["CARGO_PKG_NAME", "CARGO_PKG_VERSION_MAJOR", "CARGO_MANIFEST_DIR"] {
+            assert!(is_of_our_package(theirs), "{theirs}");
+        }
+        for set in [
+            "CARGO_HOME",
+            "CARGO_TARGET_DIR",
+            "CARGO_PROFILE_DEV_DEBUG",
+            "CARGO_BUILD_JOBS",
+            "RUSTFLAGS",
+            "PATH",
+        ] {
+            assert!(!is_of_our_package(set), "{set}");
+        }
+    }
 
     #[test]
     fn only_messages_of_binaries_name_an_executable() {
