@@ -1,8 +1,9 @@
 //! `probity exec` on programs in other languages with OpenTelemetry's ordinary SDKs, over every protocol they speak.
 //!
-//! Where an SDK is not installed its tests are ignored, and say why. `PROBITY_PYTHON` names the interpreter to use
-//! (`python3`), `NODE_PATH` the directory of Node's packages.
+//! `ci/setup` installs the SDKs; where one is missing its tests are ignored, and say why. `PROBITY_PYTHON` names another
+//! interpreter, `NODE_PATH` another directory of Node's packages.
 
+use std::path::Path;
 use std::process::{Command, ExitCode};
 
 use libtest_mimic::{Arguments, Failed, Trial};
@@ -25,7 +26,7 @@ struct Language {
 fn languages() -> [Language; 2] {
     let python = Language {
         name: "python",
-        interpreter: std::env::var("PROBITY_PYTHON").unwrap_or_else(|_| "python3".into()),
+        interpreter: std::env::var("PROBITY_PYTHON").unwrap_or_else(|_| python()),
         program: concat!(env!("CARGO_MANIFEST_DIR"), "/tests/sdks/app.py"),
         probe: |protocol| match protocol {
             "grpc" => {
@@ -74,9 +75,20 @@ fn missing(language: &Language, protocol: &str) -> Option<String> {
     }
 }
 
+/// The interpreter that has the SDK, else the one on PATH.
+fn python() -> String {
+    let installed = concat!(env!("CARGO_MANIFEST_DIR"), "/../target/sdk-python/bin/python");
+    if Path::new(installed).exists() { installed } else { "python3" }.into()
+}
+
+/// A program that finds the packages of Node that `ci/setup` installed.
 #[expect(clippy::disallowed_methods, reason = "from outside there is no supervisor to start it with")]
 fn command(program: &str) -> Command {
-    Command::new(program)
+    let mut command = Command::new(program);
+    if std::env::var_os("NODE_PATH").is_none() {
+        command.env("NODE_PATH", concat!(env!("CARGO_MANIFEST_DIR"), "/../target/sdk-node/node_modules"));
+    }
+    command
 }
 
 fn is_judged(interpreter: &str, program: &str, protocol: &str) -> Result<(), Failed> {

@@ -1,9 +1,10 @@
 // A small web shop with OpenTelemetry's ordinary Node SDK, set up by OTEL_* variables alone: three requests, then it ends.
 const { trace, metrics, SpanKind } = require("@opentelemetry/api");
-const { NodeSDK, resources } = require("@opentelemetry/sdk-node");
+const { resourceFromAttributes } = require("@opentelemetry/resources");
+const { NodeSDK } = require("@opentelemetry/sdk-node");
 
 const sdk = new NodeSDK({
-  resource: resources.resourceFromAttributes({
+  resource: resourceFromAttributes({
     "service.name": "shop",
     "service.version": "1.0.0",
     "service.instance.id": "shop-1",
