@@ -14,7 +14,7 @@ use crate::until::between_looks;
 const CONNECT_LIMIT: Duration = Duration::from_millis(150);
 
 /// How long after the put it may take until it serves.
-const SERVES_LIMIT: Duration = Duration::from_millis(300);
+const SERVES_LIMIT: Duration = Duration::from_millis(1_000);
 
 impl Running {
     /// Begins what is captured all the time.

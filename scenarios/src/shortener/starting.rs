@@ -76,8 +76,8 @@ pub(super) fn scenarios() -> Vec<Scenario> {
 async fn registration(running: &mut Running) -> Result<(), Stop> {
     let held_back = running.disturb_backend(Kind::Postgres, Connection::Refused).await?;
     running.start(RPC).await?;
-    // Long enough to register, for a service that would: its first looks at etcd and Postgres are over.
-    running.probes_say(RPC, 3).await;
+    // Long enough to register, for a service that would, and for whoever then looks whether it serves.
+    running.probes_say(RPC, 8).await;
     running.heal(held_back).await?;
     running.ready(RPC, READY).await;
     running.key_appears("analytics-rpc/", READY).await;
