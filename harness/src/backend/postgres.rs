@@ -192,7 +192,8 @@ impl Postgres {
         Ok(self.url(name))
     }
 
-    /// Removes a database with whoever is still connected to it.
+    /// Ends a database with whoever is still connected to it: nobody finds it by this name any more. On a server of ours it may be
+    /// given out again, emptied, under another.
     pub async fn drop_database(&self, name: &str) -> Result<(), PostgresError> {
         let known = self.databases.lock().unwrap_or_else(PoisonError::into_inner).remove(name);
         if !known || !self.is_running() {
