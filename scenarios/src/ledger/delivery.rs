@@ -11,7 +11,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
         name: "a_poison_record_goes_to_the_dead_letters",
         family: "trace",
         about: "a record that cannot be projected becomes a dead letter in its own trace, and those behind it are projected",
-        stack: || whole().snapshot(),
+        stack: || whole().snapshot().long(),
         drive: drive!(poison),
     }]
 }

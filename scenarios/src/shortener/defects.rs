@@ -114,7 +114,7 @@ fn logging() -> Vec<Row> {
         "loglevel-open" on API, in LEVEL, turns ["LOG-07"] also [] cannot judge []: "lets everybody change its log level";
         "loglevel-never-reverts" on API, in LEVEL, turns ["LOG-07"] also [] cannot judge []: "keeps a changed level for ever";
         "log-blocking" on API, in "logging_costs_little", turns ["LOG-08"] also [] cannot judge []: "a slow sink, one line at a time";
-        "log-high-cardinality-info" on API, in IDS, turns ["LOG-06"] also [] cannot judge []: "each unknown code at INFO";
+        "log-high-cardinality-info" on API, in "unknown_codes_are_no_news", turns ["LOG-06"] also [] cannot judge []: "each unknown code at INFO";
     }
 }
 

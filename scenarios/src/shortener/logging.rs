@@ -21,6 +21,13 @@ pub(super) fn scenarios() -> Vec<Scenario> {
             drive: drive!(level),
         },
         Scenario {
+            name: "unknown_codes_are_no_news",
+            family: "log",
+            about: "what is logged of codes that nobody made is few words, however many they are",
+            stack: || Stack::of(&[API]),
+            drive: drive!(unknown_codes),
+        },
+        Scenario {
             name: "logging_costs_little",
             family: "log",
             about: "a service that logs each request serves nearly as many as one that does not",
@@ -38,6 +45,13 @@ async fn level(running: &mut Running) -> Result<(), Stop> {
     running.log_level_returns(API).await;
     running.change_log_level(API, Credentials::Right, "debug", A_WHILE).await;
     running.log_level_returns(API).await;
+    Ok(())
+}
+
+/// More codes than a field of a line at INFO may have values.
+async fn unknown_codes(running: &mut Running) -> Result<(), Stop> {
+    link(running).await?;
+    running.send_all((0..80).map(|number| click(&format!("nobody{number}"))).collect(), 8).await;
     Ok(())
 }
 
