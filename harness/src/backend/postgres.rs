@@ -15,11 +15,12 @@ mod template;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::{Arc, Mutex, OnceLock, PoisonError},
+    sync::{Mutex, OnceLock, PoisonError},
     time::{Duration, Instant},
 };
 
 use thiserror::Error;
+use tokio::sync::OnceCell;
 use tokio_postgres::{Client, Config, NoTls, SimpleQueryMessage};
 
 #[cfg(feature = "postgres-download")]
@@ -54,9 +55,11 @@ pub struct Postgres {
     version: OnceLock<String>,
     /// Made anew when the server starts, also after it was emptied.
     databases: Mutex<BTreeSet<String>>,
-    /// A connection to each of them that was asked something: a wait asks many times, and to connect is most of its cost.
-    clients: Mutex<BTreeMap<String, Arc<Client>>>,
+    /// Connections that wait for the next question, by database: a wait asks many times, and to connect is most of its cost.
+    clients: Mutex<BTreeMap<String, Vec<Client>>>,
     spares: Spares,
+    /// What [`spares::CONTENTS`] says of a database where nobody made anything.
+    untouched: OnceCell<Vec<Vec<Option<String>>>>,
 }
 
 enum Host {
@@ -126,6 +129,7 @@ impl Postgres {
             databases: Mutex::default(),
             clients: Mutex::default(),
             spares: Spares::default(),
+            untouched: OnceCell::new(),
         }
     }
 
@@ -209,8 +213,8 @@ impl Postgres {
 
     /// Empties a database; whether nothing tells it from a new one then.
     async fn empty(&self, name: &str) -> Result<bool, PostgresError> {
-        let untouched = self.rows("postgres", spares::CONTENTS).await?;
-        Ok(self.rows(name, &spares::emptied()).await? == untouched)
+        let untouched = self.untouched.get_or_try_init(|| self.rows("postgres", spares::CONTENTS)).await?;
+        Ok(self.rows(name, &spares::emptied()).await? == *untouched)
     }
 
     /// Nobody who knows its name finds it any more.
@@ -275,23 +279,33 @@ impl Postgres {
             match client.simple_query(statement).await {
                 // The server ended meanwhile, which says nothing of the one that may run now.
                 Err(error) if error.is_closed() || client.is_closed() => {}
-                answer => return answer.map_err(refused),
+                answer => {
+                    self.keep(database, client);
+                    return answer.map_err(refused);
+                }
             }
         }
-        let client = Arc::new(self.connect(database).await?);
+        let client = self.connect(database).await?;
         let answer = client.simple_query(statement).await.map_err(refused);
-        // Only a database of ours: its removal ends the connection.
-        if self.databases.lock().unwrap_or_else(PoisonError::into_inner).contains(database) {
-            self.clients.lock().unwrap_or_else(PoisonError::into_inner).insert(database.to_owned(), client);
-        }
+        self.keep(database, client);
         answer
     }
 
-    /// The connection to a database, if there is one that was not closed.
-    fn kept(&self, database: &str) -> Option<Arc<Client>> {
+    /// A connection to a database that nobody uses, if there is one that was not closed.
+    fn kept(&self, database: &str) -> Option<Client> {
         let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
-        clients.retain(|_, client| !client.is_closed());
-        clients.get(database).cloned()
+        let kept = clients.get_mut(database)?;
+        kept.retain(|client| !client.is_closed());
+        kept.pop()
+    }
+
+    /// Keeps a connection for the next question: to a database of ours, whose removal ends it, and on a server of ours.
+    fn keep(&self, database: &str, client: Client) {
+        let ours = self.databases.lock().unwrap_or_else(PoisonError::into_inner).contains(database);
+        if ours || (database == "postgres" && matches!(self.host, Host::Own(_))) {
+            let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
+            clients.entry(database.to_owned()).or_default().push(client);
+        }
     }
 
     async fn connect(&self, database: &str) -> Result<Client, PostgresError> {
