@@ -299,10 +299,30 @@ impl Supervisor {
 
     /// Everything alive that descends from us.
     fn alive(&self) -> Vec<Pid> {
+        if has_no_living_child() {
+            return Vec::new();
+        }
         let own = rustix::process::getpid().as_raw_nonzero().get();
         let descendants = table::descendants(&table::all(), own);
         descendants.iter().filter_map(|entry| Pid::from_raw(entry.pid)).collect()
     }
+}
+
+/// Whether no child of ours is alive, for certain; then nothing that descends from us is, for orphans come to us. `false` also where
+/// the kernel does not list children.
+///
+/// What ends hands its children on in the same moment. So a child that was alive when the children were listed, and had ended when it
+/// was looked at, left its own on the second list.
+fn has_no_living_child() -> bool {
+    let Some(children) = table::own_children() else { return false };
+    children.iter().all(|pid| has_ended(*pid)) && table::own_children() == Some(children)
+}
+
+/// Ended with all its threads; it may wait to be reaped.
+fn has_ended(child: i32) -> bool {
+    let looks = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT | WaitIdOptions::NOHANG;
+    let status = Pid::from_raw(child).map(|pid| rustix::process::waitid(WaitId::Pid(pid), looks));
+    matches!(status, Some(Ok(Some(_))))
 }
 
 #[derive(Default)]

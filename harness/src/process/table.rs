@@ -91,6 +91,33 @@ pub(crate) fn all() -> Vec<Entry> {
         .collect()
 }
 
+/// The children of this process in the order of their pids, ended ones that nobody reaped among them; `None` where the kernel does
+/// not tell (`CONFIG_PROC_CHILDREN`). Reads nothing of other processes.
+///
+/// Only this process can reap them, so that none goes while they are listed. A thread that ends leaves its children to the first,
+/// which is read last.
+pub(super) fn own_children() -> Option<Vec<i32>> {
+    let own = std::process::id();
+    let mut threads: Vec<u32> = fs::read_dir("/proc/self/task")
+        .ok()?
+        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
+        .collect();
+    threads.sort_by_key(|thread| (*thread == own, *thread));
+    let mut children = Vec::new();
+    for thread in threads {
+        match fs::read_to_string(format!("/proc/self/task/{thread}/children")) {
+            Ok(listed) => {
+                children.extend(listed.split_ascii_whitespace().filter_map(|pid| pid.parse::<i32>().ok()))
+            }
+            // A thread that ended meanwhile.
+            Err(_) if thread != own => {}
+            Err(_) => return None,
+        }
+    }
+    children.sort_unstable();
+    Some(children)
+}
+
 /// The processes in `table` that are still alive and descend from `ancestor`, which is not among them.
 pub(crate) fn descendants(table: &[Entry], ancestor: i32) -> Vec<Entry> {
     let mut parents = vec![ancestor];
@@ -145,6 +172,18 @@ mod tests {
         assert!(!entry.command().is_empty());
         assert_eq!(entry.working_directory(), std::env::current_dir().ok());
         assert_eq!(entry.variable("PATH"), std::env::var_os("PATH"));
+    }
+
+    #[test]
+    #[expect(clippy::disallowed_methods, reason = "a child that no supervisor stands between")]
+    fn own_children_are_listed_until_they_are_reaped() {
+        let mut child = std::process::Command::new("true").spawn().unwrap();
+        let pid = i32::try_from(child.id()).unwrap();
+        let listed = || own_children().map(|children| children.contains(&pid));
+        // `None`: this kernel does not tell.
+        assert_ne!(listed(), Some(false));
+        child.wait().unwrap();
+        assert_ne!(listed(), Some(true));
     }
 
     #[test]
