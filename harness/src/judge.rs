@@ -25,7 +25,8 @@ const PARALLEL_FROM_SPANS: usize = 2_000;
 ///
 /// Family, times, skipping and the command to rerun are the run's to fill in.
 pub fn judge(evidence: &Evidence, declaration: Option<&Declaration>) -> ScenarioReport {
-    let case = Case::new(evidence, declaration);
+    let mut case = Case::new(evidence, declaration);
+    rules::exposed::read_all(&mut case);
     let many = thread::available_parallelism().map_or(1, usize::from);
     let threads = if case.spans.len() < PARALLEL_FROM_SPANS { 1 } else { many };
     judge_on(threads, &case)

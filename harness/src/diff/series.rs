@@ -189,7 +189,7 @@ fn families(case: &Case) -> Found {
 }
 
 fn add_scrape(found: &mut Found, last: &Exposed, first: Option<&Exposed>) {
-    let Ok(exposition) = &last.exposition else { return };
+    let Ok(exposition) = last.exposition() else { return };
     for family in &exposition.families {
         let of_case = found.entry((shown(last.service()), shown(family.base_name()), false)).or_default();
         of_case.types.insert(family.kind.word());
@@ -198,7 +198,7 @@ fn add_scrape(found: &mut Found, last: &Exposed, first: Option<&Exposed>) {
         of_case.series = of_case.series.max(series);
         of_case.labels.extend(label_values(family).keys().map(|label| shown(label)));
         let before = first
-            .filter(|first| first.exposition.is_ok())
+            .filter(|first| first.exposition().is_ok())
             .map(|first| first.family(&family.name).map_or(0, |family| label_sets(family).len() as u64));
         let growth = before.map(|before| series.saturating_sub(before));
         of_case.growth = of_case.growth.max(growth);

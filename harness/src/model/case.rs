@@ -1,7 +1,9 @@
 //! What a rule is given: evidence and declaration, with the indexes over both.
 
 use std::collections::HashMap;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
+
+use crate::exposition::Exposition;
 
 use super::{Declaration, Evidence, Process, ProcessId, Span, Spans, Stimulus, Thresholds, UnixNanos};
 
@@ -15,6 +17,8 @@ pub struct Case<'a> {
     thresholds: Thresholds,
     /// When spans made after the end of each fault on the collector came, by process: read once, see `rules::absence`.
     pub(crate) resumptions: OnceLock<HashMap<(ProcessId, usize), UnixNanos>>,
+    /// Answers to scrapes that were read for all rules at once, by the place of the scrape: see `rules::exposed`.
+    pub(crate) expositions: HashMap<usize, Arc<Result<Exposition<'a>, String>>>,
 }
 
 impl<'a> Case<'a> {
@@ -29,6 +33,7 @@ impl<'a> Case<'a> {
             services,
             thresholds,
             resumptions: OnceLock::new(),
+            expositions: HashMap::new(),
         }
     }
 

@@ -1,6 +1,8 @@
 //! What services exposed when we scraped them: answers read as expositions, families counted by their labels.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::panic::catch_unwind;
+use std::sync::Arc;
 
 use crate::exposition::{self, Exposition, Family, FamilyType, Format, ParseError, Sample};
 use crate::model::{Case, HttpAnswer, Process, ProcessId, Scrape, ScrapeStage, Socket};
@@ -10,13 +12,26 @@ use super::text::shown;
 /// One of our own scrapes, read.
 pub(crate) struct Exposed<'a> {
     pub(crate) scrape: &'a Scrape,
-    /// `Err`: why there is no exposition, in words.
-    pub(crate) exposition: Result<Exposition<'a>, String>,
+    exposition: Arc<Result<Exposition<'a>, String>>,
 }
 
 impl<'a> Exposed<'a> {
-    pub(crate) fn of(scrape: &'a Scrape) -> Self {
-        Exposed { scrape, exposition: read(&scrape.answer, None) }
+    /// One of the case's own scrapes.
+    pub(crate) fn of(case: &Case<'a>, scrape: &'a Scrape) -> Self {
+        match case.expositions.get(&place(scrape)) {
+            Some(exposition) => Exposed { scrape, exposition: exposition.clone() },
+            None => Exposed::alone(scrape),
+        }
+    }
+
+    /// A scrape of which no more than this is asked.
+    pub(crate) fn alone(scrape: &'a Scrape) -> Self {
+        Exposed { scrape, exposition: Arc::new(read(&scrape.answer, None)) }
+    }
+
+    /// `Err`: why there is no exposition, in words.
+    pub(crate) fn exposition(&self) -> Result<&Exposition<'a>, &str> {
+        self.exposition.as_ref().as_ref().map_err(String::as_str)
     }
 
     pub(crate) fn service(&self) -> &'a str {
@@ -26,13 +41,28 @@ impl<'a> Exposed<'a> {
     /// Whether there was a whole answer with a body in no format, or not in its own.
     pub(crate) fn is_unreadable(&self) -> bool {
         let answer = &self.scrape.answer;
-        self.exposition.is_err() && answer.status == Some(200) && answer.error.is_none()
+        self.exposition().is_err() && answer.status == Some(200) && answer.error.is_none()
     }
 
     /// The family of that name, if there is an exposition.
     pub(crate) fn family(&self, name: &str) -> Option<&Family<'a>> {
-        self.exposition.as_ref().ok()?.family(name)
+        self.exposition().ok()?.family(name)
     }
+}
+
+/// Reads every scrape of a case that many rules will ask about. One whose reading panics is left to them: each rule answers for
+/// its own panic.
+pub(crate) fn read_all(case: &mut Case) {
+    for scrape in &case.evidence.scrapes {
+        if let Ok(exposed) = catch_unwind(|| Exposed::alone(scrape)) {
+            case.expositions.insert(place(scrape), exposed.exposition);
+        }
+    }
+}
+
+/// What tells a scrape from every other one of its evidence, which outlives the case.
+fn place(scrape: &Scrape) -> usize {
+    std::ptr::from_ref(scrape).addr()
 }
 
 /// Reads an answer as Prometheus would: 200, a content type that names a format (or the fallback that the job names), and a
@@ -65,19 +95,24 @@ pub(crate) fn last_scrapes<'a>(case: &Case<'a>) -> Vec<Exposed<'a>> {
             *known = scrape;
         }
     }
-    last.into_values().map(Exposed::of).collect()
+    last.into_values().map(|scrape| Exposed::of(case, scrape)).collect()
 }
 
 /// The last scrape of one process.
 pub(crate) fn last_scrape_of<'a>(case: &Case<'a>, process: &ProcessId) -> Option<Exposed<'a>> {
     let its_own = |scrape: &&Scrape| scrape.stage != ScrapeStage::Before && scrape.process == *process;
-    case.evidence.scrapes.iter().filter(its_own).max_by_key(|scrape| scrape.at).map(Exposed::of)
+    case.evidence
+        .scrapes
+        .iter()
+        .filter(its_own)
+        .max_by_key(|scrape| scrape.at)
+        .map(|scrape| Exposed::of(case, scrape))
 }
 
 /// The scrape of a process before its traffic, if there was one.
 pub(crate) fn first_scrape<'a>(case: &Case<'a>, process: &ProcessId) -> Option<Exposed<'a>> {
     let before = |scrape: &&Scrape| scrape.stage == ScrapeStage::Before && scrape.process == *process;
-    case.evidence.scrapes.iter().find(before).map(Exposed::of)
+    case.evidence.scrapes.iter().find(before).map(|scrape| Exposed::of(case, scrape))
 }
 
 /// Whether the families of a process may be judged: it became ready, or another process holds the port that they should be

@@ -55,9 +55,9 @@ fn push_what_was_scraped(shortener: &mut Shortener) {
     let evidence = shortener.build.evidence();
     let case = Case::new(&evidence, None);
     let exposed = last_scrapes(&case);
-    let pushed = exposed.iter().filter_map(|exposed| {
-        Some(as_pushed(&exposed.scrape.process, at, exposed.exposition.as_ref().ok()?))
-    });
+    let pushed = exposed
+        .iter()
+        .filter_map(|exposed| Some(as_pushed(&exposed.scrape.process, at, exposed.exposition().ok()?)));
     shortener.build.evidence_mut().requests.extend(pushed);
 }
 

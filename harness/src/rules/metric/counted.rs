@@ -24,7 +24,7 @@ pub(super) struct Driven<'a> {
 
 impl<'a> Window<'a> {
     pub(super) fn up_to(case: &Case<'a>, last: &'a Scrape) -> Self {
-        let first = first_scrape(case, &last.process).filter(|first| first.exposition.is_ok());
+        let first = first_scrape(case, &last.process).filter(|first| first.exposition().is_ok());
         let from = first.as_ref().map_or(0, |first| first.scrape.at);
         Window { process: &last.process, first, from, to: last.at }
     }

@@ -40,7 +40,7 @@ fn judge_process(case: &Case, exposed: &Exposed, due: &[&Family], judgement: &mu
     let holder = lost_port(case, &exposed.scrape.process);
     let mut missing = Vec::new();
     for declared in due {
-        match (exposed.family(&declared.name), &exposed.exposition) {
+        match (exposed.family(&declared.name), exposed.exposition()) {
             (Some(family), _) => {
                 judgement.judged();
                 judge_family(service, declared, family, tally);
@@ -49,7 +49,7 @@ fn judge_process(case: &Case, exposed: &Exposed, due: &[&Family], judgement: &mu
                 judgement.judged();
                 return tally.add(service.into(), "unreadable", None, || Fault {
                     required: "an exposition that a scraper can read: of one that it cannot, it takes nothing".into(),
-                    seen: why.clone(),
+                    seen: why.into(),
                     fix: "let a client library write the exposition, in the format that the content type names; probity \
                           explain METRIC-01"
                         .into(),
@@ -72,7 +72,7 @@ fn judge_process(case: &Case, exposed: &Exposed, due: &[&Family], judgement: &mu
         required: format!("after its traffic, the declared families: {}", quoted(&missing)),
         seen: match holder {
             Some(_) => "another process answers on its metrics port, and it goes on without its own".into(),
-            None => format!("none of them, among {} others", exposed.exposition.as_ref().map_or(0, |read| read.families.len())),
+            None => format!("none of them, among {} others", exposed.exposition().map_or(0, |read| read.families.len())),
         },
         candidates: candidates(exposed, &missing),
         fix: "switch the metrics on (in many frameworks a block in the configuration, or a middleware), register them where \
@@ -126,7 +126,7 @@ const UNITS: [&str; 3] = ["seconds", "bytes", "total"];
 
 /// Families that have words in common with a missing one.
 fn candidates(exposed: &Exposed, missing: &[&str]) -> Vec<String> {
-    let Ok(exposition) = &exposed.exposition else { return Vec::new() };
+    let Ok(exposition) = exposed.exposition() else { return Vec::new() };
     let words: Vec<&str> = missing.iter().flat_map(|name| name.split('_')).filter(|word| word.len() > 3 && !UNITS.contains(word)).collect();
     let alike = |name: &str| words.iter().filter(|word| name.contains(*word)).count();
     let mut known: Vec<_> = exposition.families.iter().map(|family| (alike(&family.name), &family.name)).collect();

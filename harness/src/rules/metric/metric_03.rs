@@ -22,8 +22,8 @@ fn judge(case: &Case) -> Judgement {
     let mut judgement = Judgement::default();
     let mut tally = Tally::new(&RULE);
     for (first, last) in driven(case).into_values().filter_map(|scrapes| ends(&scrapes)) {
-        let (first, last) = (Exposed::of(first), Exposed::of(last));
-        match (&first.exposition, &last.exposition) {
+        let (first, last) = (Exposed::of(case, first), Exposed::of(case, last));
+        match (first.exposition(), last.exposition()) {
             (Ok(_), Ok(_)) => judge_process(&first, &last, &mut judgement, &mut tally),
             (Err(why), _) | (_, Err(why)) => judgement.gap(last.service(), format!("no exposition: {why}")),
         }
@@ -51,7 +51,7 @@ fn ends<'a>(scrapes: &[(u64, &'a Scrape)]) -> Option<(&'a Scrape, &'a Scrape)> {
 }
 
 fn judge_process(first: &Exposed, last: &Exposed, judgement: &mut Judgement, tally: &mut Tally) {
-    let Ok(exposition) = &last.exposition else { return };
+    let Ok(exposition) = last.exposition() else { return };
     judgement.judged();
     for family in &exposition.families {
         let Some(before) = first.family(&family.name) else { continue };

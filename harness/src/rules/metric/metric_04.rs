@@ -32,7 +32,7 @@ fn judge(case: &Case) -> Judgement {
     let mut judgement = Judgement::default();
     let mut tally = Tally::new(&RULE);
     for exposed in last_scrapes(case) {
-        let Ok(exposition) = &exposed.exposition else { continue };
+        let Ok(exposition) = exposed.exposition() else { continue };
         judgement.judged();
         for family in exposition.families.iter().filter(|family| !describes_target(family)) {
             judge_family(case, exposed.service(), family, &mut tally);

@@ -35,7 +35,7 @@ fn judge(case: &Case) -> Judgement {
         if let Some(latencies) = latencies.filter(|_| answers_for_itself(case, exposed.scrape).is_some()) {
             latencies.for_each(|family| judge_declared(case, &exposed, family, &mut judgement, &mut tally));
         }
-        let Ok(exposition) = &exposed.exposition else { continue };
+        let Ok(exposition) = exposed.exposition() else { continue };
         for family in exposition.families.iter().filter(|family| family.kind == FamilyType::Histogram) {
             judgement.judged();
             judge_consistency(exposed.service(), family, &mut tally);

@@ -21,7 +21,7 @@ fn judge(case: &Case) -> Judgement {
     let mut judgement = Judgement::default();
     let mut tally = Tally::warning_without_declaration(&RULE, case);
     for exposed in last_scrapes(case) {
-        let Ok(exposition) = &exposed.exposition else { continue };
+        let Ok(exposition) = exposed.exposition() else { continue };
         for family in &exposition.families {
             judgement.judged();
             for (kind, seen, fix) in names::faults(exposition, family) {

@@ -24,7 +24,7 @@ fn judge(case: &Case) -> Judgement {
     let mut judgement = Judgement::default();
     let mut tally = Tally::new(&RULE);
     for scrapes in by_process(case).into_values() {
-        judge_scrapes(&scrapes, &mut judgement, &mut tally);
+        judge_scrapes(case, &scrapes, &mut judgement, &mut tally);
     }
     judge_pushed(case, &mut judgement, &mut tally);
     tally.put_into(&mut judgement);
@@ -42,12 +42,12 @@ fn by_process<'a>(case: &Case<'a>) -> BTreeMap<&'a ProcessId, Vec<&'a Scrape>> {
 }
 
 /// One subject for each process whose counters were seen twice.
-fn judge_scrapes(scrapes: &[&Scrape], judgement: &mut Judgement, tally: &mut Tally) {
-    let exposed: Vec<Exposed> = scrapes.iter().map(|scrape| Exposed::of(scrape)).collect();
+fn judge_scrapes<'a>(case: &Case<'a>, scrapes: &[&'a Scrape], judgement: &mut Judgement, tally: &mut Tally) {
+    let exposed: Vec<Exposed> = scrapes.iter().map(|scrape| Exposed::of(case, scrape)).collect();
     let mut last: HashMap<String, f64> = HashMap::new();
     let mut compared = false;
     for exposed in &exposed {
-        let families = exposed.exposition.iter().flat_map(|exposition| &exposition.families);
+        let families = exposed.exposition().into_iter().flat_map(|exposition| &exposition.families);
         for family in families {
             for (series, value) in counted(family) {
                 let before = last.insert(series.clone(), value);

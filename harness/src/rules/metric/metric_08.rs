@@ -31,7 +31,7 @@ fn judge(case: &Case) -> Judgement {
 
 /// Text format 0.0.4 has no exemplars, and who sends no span has nothing that one could lead to: TRACE-01 says so.
 fn judged_process<'a>(case: &Case<'a>, exposed: &Exposed<'a>) -> Option<&'a Process> {
-    let openmetrics = exposed.exposition.as_ref().is_ok_and(|read| read.format == Format::OpenMetrics);
+    let openmetrics = exposed.exposition().is_ok_and(|read| read.format == Format::OpenMetrics);
     let last = exposed.scrape.stage == ScrapeStage::Last;
     answers_for_itself(case, exposed.scrape).filter(|process| openmetrics && last && lost_port(case, &process.id).is_none())
 }

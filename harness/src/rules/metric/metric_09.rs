@@ -63,11 +63,11 @@ fn judge_requests(
     if !answers_requests(declaration, service) {
         return;
     }
-    let serving: Vec<&Family> = exposed.exposition.iter().flat_map(|read| &read.families).filter(|family| serves(service, family)).collect();
+    let serving: Vec<&Family> = exposed.exposition().into_iter().flat_map(|read| &read.families).filter(|family| serves(service, family)).collect();
     let counted: Vec<&Family> = serving.iter().copied().filter(|family| has_traffic(family)).collect();
     if counted.is_empty() {
         // Whether there were requests at all, and where the families are, is METRIC-01's.
-        let shows = exposed.exposition.as_ref().is_ok_and(|read| !read.families.is_empty());
+        let shows = exposed.exposition().is_ok_and(|read| !read.families.is_empty());
         let due = service.families.iter().any(|family| declared_to_serve(family) && is_due(case, exposed, family));
         if serving.is_empty() && shows && due {
             judgement.gap(
@@ -140,7 +140,7 @@ fn judge_saturation(
     tally: &mut Tally,
 ) {
     // Where there are no families at all, METRIC-01 says so.
-    let Some(exposition) = exposed.exposition.as_ref().ok().filter(|read| !read.families.is_empty()) else { return };
+    let Some(exposition) = exposed.exposition().ok().filter(|read| !read.families.is_empty()) else { return };
     let own = |family: &&Family| service.families.iter().any(|declared| declared.name == family.base_name());
     let shows_none = !exposition.families.iter().any(|family| own(&family));
     if shows_none && service.families.iter().any(|family| is_due(case, exposed, family)) {

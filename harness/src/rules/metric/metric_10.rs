@@ -96,7 +96,7 @@ fn judge_process(
     judgement: &mut Judgement,
     tally: &mut Tally,
 ) {
-    let Ok(exposition) = &exposed.exposition else { return };
+    let Ok(exposition) = exposed.exposition() else { return };
     let shown_here = |name: &str| exposition.families.iter().any(|family| family.base_name() == name || family.name == name);
     if !service.families.is_empty() && !service.families.iter().any(|family| shown_here(&family.name)) {
         return judgement.gap(service.name.as_str(), format!("{} exposes none of its own families: METRIC-01", service.name));

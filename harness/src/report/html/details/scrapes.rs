@@ -26,12 +26,13 @@ pub(super) fn families(build: &mut Build, budget: &mut Budget) -> Vec<Value> {
     let mut processes = Vec::new();
     for (process, mut scrapes) in by_process {
         scrapes.sort_by_key(|scrape| scrape.at);
-        let read: Vec<Exposed> = scrapes.iter().map(|scrape| Exposed::of(scrape)).collect();
-        let Some(last) = read.iter().rev().find(|exposed| exposed.exposition.is_ok()).or(read.last()) else {
+        let read: Vec<Exposed> = scrapes.iter().copied().map(Exposed::alone).collect();
+        let Some(last) = read.iter().rev().find(|exposed| exposed.exposition().is_ok()).or(read.last())
+        else {
             continue;
         };
         let stages: Vec<_> = read.iter().map(|exposed| looked(build, exposed)).collect();
-        let families: Vec<_> = match &last.exposition {
+        let families: Vec<_> = match last.exposition() {
             Ok(exposition) => {
                 build.leave_out("families", exposition.families.len().saturating_sub(FAMILIES_MAX));
                 let shown = exposition.families.iter().take(FAMILIES_MAX);
@@ -48,8 +49,8 @@ pub(super) fn families(build: &mut Build, budget: &mut Budget) -> Vec<Value> {
 /// `[what for, when, status, content type, samples, why it could not be read]`.
 fn looked(build: &Build, exposed: &Exposed) -> Value {
     let scrape = exposed.scrape;
-    let samples = exposed.exposition.as_ref().map(|exposition| exposition.sample_count()).ok();
-    let error = exposed.exposition.as_ref().err().map(|error| plain(error));
+    let samples = exposed.exposition().map(|exposition| exposition.sample_count()).ok();
+    let error = exposed.exposition().err().map(plain);
     let content_type = scrape.answer.content_type.as_deref().map(plain);
     json!([stage(scrape.stage), build.since(scrape.at), scrape.answer.status, content_type, samples, error])
 }

@@ -18,7 +18,7 @@ pub(super) fn judge(
 ) {
     let Some(exposed) = last_scrape_of(case, &process.id) else { return };
     // A missing exposition is SCRAPE-01's, one that cannot be read METRIC-01's.
-    let Ok(exposition) = &exposed.exposition else { return };
+    let Ok(exposition) = exposed.exposition() else { return };
     // Until export has resumed, what waits may still come, and what will not is not counted yet.
     let settled = |outage: &&&Injected| resumed(case, process, outage).is_some_and(|resumed| resumed < exposed.scrape.at);
     let settled: Vec<&Injected> = outages.iter().filter(settled).copied().collect();
