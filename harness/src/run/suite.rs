@@ -14,7 +14,7 @@ use crate::workdir::{RunDirectory, RunId};
 
 /// How many scenarios run at once unless told otherwise: they wait more than they work.
 pub fn jobs() -> usize {
-    std::thread::available_parallelism().map_or(1, usize::from).saturating_mul(2).clamp(4, 12)
+    std::thread::available_parallelism().map_or(1, usize::from).saturating_mul(4).clamp(4, 16)
 }
 
 /// What is to be run.
