@@ -63,6 +63,8 @@ enum Event {
     /// Somebody asked the supervisor itself to end.
     Asked,
     Ended(Status),
+    /// A child has ended: the command, or an orphan that we adopted.
+    ChildEnded,
     /// One of the two streams of output has come to its end.
     Copied,
 }
@@ -175,18 +177,22 @@ fn wait_unreaped(pid: Pid) -> Status {
 
 /// A supervisor that is asked to end ends its command first, so that `killall` leaves nothing behind either.
 fn watch_signals(events: &mpsc::Sender<Event>) -> io::Result<()> {
-    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-    let (mut receiver, sender) = UnixStream::pair()?;
-    for signal in [SIGHUP, SIGINT, SIGTERM] {
-        signal_hook::low_level::pipe::register(signal, sender.try_clone()?)?;
-    }
-    let events = events.clone();
-    thread::spawn(move || {
-        while let Ok(1..) = receiver.read(&mut [0]) {
-            _ = events.send(Event::Asked);
+    use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGTERM};
+    let on = |signals: &[i32], event: fn() -> Event| -> io::Result<()> {
+        let (mut receiver, sender) = UnixStream::pair()?;
+        for signal in signals {
+            signal_hook::low_level::pipe::register(*signal, sender.try_clone()?)?;
         }
-    });
-    Ok(())
+        let events = events.clone();
+        thread::spawn(move || {
+            while let Ok(1..) = receiver.read(&mut [0; 64]) {
+                _ = events.send(event());
+            }
+        });
+        Ok(())
+    };
+    on(&[SIGHUP, SIGINT, SIGTERM], || Event::Asked)?;
+    on(&[SIGCHLD], || Event::ChildEnded)
 }
 
 fn tell(parent: &mut File, report: &Report) {
@@ -279,9 +285,18 @@ impl Supervisor {
                 self.begin_end(self.grace, ending);
             }
             Event::Copied => self.copies = self.copies.saturating_sub(1),
+            Event::ChildEnded => self.reap_orphans(),
             Event::Ended(_) => {}
         }
         Some(event)
+    }
+
+    /// Orphans that we adopted and that have ended: nobody else can. The command itself stays, see [`wait_unreaped`].
+    fn reap_orphans(&self) {
+        let children = table::own_children().unwrap_or_default();
+        for orphan in children.into_iter().filter_map(Pid::from_raw).filter(|pid| *pid != self.group) {
+            _ = rustix::process::waitid(WaitId::Pid(orphan), WaitIdOptions::EXITED | WaitIdOptions::NOHANG);
+        }
     }
 
     fn begin_end(&self, grace: Duration, ending: &mut Ending) {

@@ -256,6 +256,26 @@ async fn what_a_process_leaves_behind_is_ended_too_even_from_another_session() {
     run.ends().await;
 }
 
+/// A server that lives long leaves no dead behind: each would keep its pid.
+#[tokio::test]
+async fn an_orphan_that_ended_is_reaped_while_the_command_goes_on() {
+    let run = Run::new();
+    let process = run.shell("(true & echo $! > orphan); (sleep 0.05 & echo $! > later); exec sleep 100");
+    let reaped = until("the end of the orphans", LONG, async || {
+        let orphans = [run.text("orphan"), run.text("later")].map(|pid| pid.trim().parse().ok());
+        let left: Vec<_> = orphans.iter().map(|pid| pid.map(table::Entry::of)).collect();
+        Ok::<_, Never>(if left == [Some(None), Some(None)] {
+            Probe::Ready(())
+        } else {
+            Probe::NotYet(format!("{left:?}"))
+        })
+    });
+    reaped.await.unwrap();
+    assert_eq!(process.exit(), None);
+    process.stop(LONG).await;
+    run.ends().await;
+}
+
 #[tokio::test]
 async fn kill_takes_the_whole_tree_at_once() {
     let run = Run::new();
