@@ -94,7 +94,7 @@ pub(super) struct SuiteArguments {
     /// Save the evidence here instead of in target/probity.
     #[arg(long, value_name = "DIR")]
     pub(super) evidence: Option<std::path::PathBuf>,
-    /// How many scenarios run at once.
+    /// How many scenarios run at once. By default four for each core, at least 4 and at most 16: they wait more than they work.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=64).map(usize::from))]
     pub(super) jobs: Option<usize>,
 }
