@@ -34,8 +34,8 @@ pub fn judge(evidence: &Evidence, declaration: Option<&Declaration>) -> Scenario
 
 /// As [`judge`], on so many threads.
 pub(crate) fn judge_on(threads: usize, case: &Case) -> ScenarioReport {
-    if let Some(by_ms) = case.evidence.clock_jump_ms {
-        return of_no_time(case, by_ms);
+    if let Some(why) = why_nothing_counts(case.evidence) {
+        return unjudged(case, why);
     }
     let rules: Vec<&'static Rule> = rules::all().collect();
     let judged = apply(&rules, case, threads);
@@ -100,14 +100,23 @@ fn conclude(case: &Case, rules: &[&'static Rule], judged: Vec<Judged>) -> Scenar
     if panics.is_empty() { report } else { report.with_error(panics.join("; ")) }
 }
 
-/// What was captured while somebody set the clock: shown, and judged by no rule.
-fn of_no_time(case: &Case, by_ms: i64) -> ScenarioReport {
+/// Somebody set the clock, or a backend of ours ended: whatever the rules would find is no fault of the system.
+fn why_nothing_counts(evidence: &Evidence) -> Option<String> {
+    let of_clock = |by_ms: i64| {
+        let direction = if by_ms < 0 { "back" } else { "ahead" };
+        format!(
+            "the machine's clock was set {direction} by {:.1} s while this ran, so that no two times can be compared: run it again",
+            by_ms.unsigned_abs() as f64 / 1_000.0
+        )
+    };
+    let clock = evidence.clock_jump_ms.map(of_clock);
+    evidence.lost_backend.iter().cloned().chain(clock).reduce(|lost, clock| format!("{lost}; {clock}"))
+}
+
+/// Shown, and judged by no rule.
+fn unjudged(case: &Case, why: String) -> ScenarioReport {
     let report = ScenarioReport { incomplete: Vec::new(), verdict: None, ..conclude(case, &[], Vec::new()) };
-    let direction = if by_ms < 0 { "back" } else { "ahead" };
-    report.with_error(format!(
-        "the machine's clock was set {direction} by {:.1} s while this ran, so that no two times can be compared: run it again",
-        by_ms.unsigned_abs() as f64 / 1_000.0
-    ))
+    report.with_error(why)
 }
 
 fn take(report: &mut ScenarioReport, rule: &Rule, mut judgement: Judgement) {

@@ -36,7 +36,7 @@ macro_rules! parts {
         #[cfg(test)]
         fn every_field_is_kept(evidence: Evidence) {
             // The manifest keeps these five, `payloads` the requests.
-            let Evidence { scenario: _, source: _, names: _, written_at: _, clock_jump_ms: _, requests: _, $($list: _,)* $($value: _,)* } = evidence;
+            let Evidence { scenario: _, source: _, names: _, written_at: _, clock_jump_ms: _, lost_backend: _, requests: _, $($list: _,)* $($value: _,)* } = evidence;
         }
     };
 }

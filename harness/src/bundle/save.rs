@@ -261,6 +261,7 @@ fn write_manifest(
             names: evidence.names.clone(),
             written_at: evidence.written_at.clone(),
             clock_jump_ms: evidence.clock_jump_ms,
+            lost_backend: evidence.lost_backend.clone(),
             ..Evidence::default()
         },
         family: report.family.clone(),

@@ -188,6 +188,17 @@ fn a_rule_that_panics_is_our_error_and_hides_no_finding() {
 }
 
 #[test]
+fn what_was_captured_while_a_backend_ended_is_our_error_and_judged_by_no_rule() {
+    let evidence = Evidence { lost_backend: Some("etcd ended by itself".into()), ..spans(1) };
+    let report = judge(&evidence, Some(&declaration()));
+    assert_eq!((report.verdict, report.rules.len()), (Some(Verdict::Error), 0));
+    assert_eq!(report.error.as_deref(), Some("etcd ended by itself"));
+    let evidence = Evidence { clock_jump_ms: Some(2_500), ..evidence };
+    let said = judge(&evidence, Some(&declaration())).error.unwrap_or_default();
+    assert!(said.starts_with("etcd ended by itself; the machine's clock was set ahead by 2.5 s"), "{said}");
+}
+
+#[test]
 fn what_was_captured_while_the_clock_was_set_is_our_error_and_judged_by_no_rule() {
     for (by_ms, said) in
         [(-10_000, "set back by 10.0 s"), (2_500, "set ahead by 2.5 s"), (i64::MIN, "set back by")]

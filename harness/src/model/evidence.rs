@@ -28,6 +28,10 @@ pub struct Evidence {
     /// can be compared, and nothing is judged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clock_jump_ms: Option<i64>,
+    /// The backend that ended by itself while this was captured, and how: what was seen from then on is no fault of the system, and
+    /// nothing is judged.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lost_backend: Option<String>,
     #[serde(skip)]
     pub requests: Vec<ExportRequest>,
     #[serde(skip)]

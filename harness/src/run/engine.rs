@@ -189,8 +189,10 @@ impl Engine {
         let mut running = self.prepare(task, stack, share).await?;
         let error = running.live(scenario, &mut clock).await;
         let early = running.early.take();
+        let lost_backend = running.share.lost().await;
         let mut evidence = running.into_evidence().await;
         evidence.clock_jump_ms = began.jump_ms(WallClock::read());
+        evidence.lost_backend = lost_backend;
         clock.lap("barrier");
         Ok(Captured { evidence, early, error })
     }
@@ -391,7 +393,7 @@ impl Running {
                 Instant::now(),
             );
         }
-        error.into_iter().chain(self.share.lost().await).reduce(|error, lost| format!("{lost}; {error}"))
+        error
     }
 
     /// How long each declared prefix was watched.
