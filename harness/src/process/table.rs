@@ -3,6 +3,7 @@
 //! Everything here is a snapshot that may be stale a moment later. A process that ends while it is being read is left
 //! out, never an error. On a system without `/proc` the table is empty.
 
+use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
@@ -91,31 +92,19 @@ pub(crate) fn all() -> Vec<Entry> {
         .collect()
 }
 
-/// The children of this process in the order of their pids, ended ones that nobody reaped among them; `None` where the kernel does
-/// not tell (`CONFIG_PROC_CHILDREN`). Reads nothing of other processes.
+/// The children that the calling thread started and those that this process adopted, ended ones that nobody reaped among them;
+/// `None` where the kernel does not tell (`CONFIG_PROC_CHILDREN`). Reads nothing of other processes.
 ///
-/// Only this process can reap them, so that none goes while they are listed. A thread that ends leaves its children to the first,
-/// which is read last.
+/// Only this process can reap them, so that none goes while they are listed. Orphans are its main thread's. Other threads are not
+/// looked at: what the kernel then remembers of them makes the end of each one slow.
 pub(super) fn own_children() -> Option<Vec<i32>> {
-    let own = std::process::id();
-    let mut threads: Vec<u32> = fs::read_dir("/proc/self/task")
-        .ok()?
-        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
-        .collect();
-    threads.sort_by_key(|thread| (*thread == own, *thread));
-    let mut children = Vec::new();
-    for thread in threads {
-        match fs::read_to_string(format!("/proc/self/task/{thread}/children")) {
-            Ok(listed) => {
-                children.extend(listed.split_ascii_whitespace().filter_map(|pid| pid.parse::<i32>().ok()))
-            }
-            // A thread that ended meanwhile.
-            Err(_) if thread != own => {}
-            Err(_) => return None,
-        }
+    let main = format!("/proc/self/task/{}/children", std::process::id());
+    let mut children = BTreeSet::new();
+    for list in ["/proc/thread-self/children", &main] {
+        let listed = fs::read_to_string(list).ok()?;
+        children.extend(listed.split_ascii_whitespace().filter_map(|pid| pid.parse::<i32>().ok()));
     }
-    children.sort_unstable();
-    Some(children)
+    Some(children.into_iter().collect())
 }
 
 /// The processes in `table` that are still alive and descend from `ancestor`, which is not among them.
