@@ -131,11 +131,13 @@ fn socket_inodes(pid: u32) -> HashSet<String> {
 
 /// A line of `/proc/net/tcp`: `sl local rem st … uid timeout inode`; state 0A is LISTEN.
 fn listener(line: &str, v6: bool, inodes: &HashSet<String>) -> Option<SocketAddr> {
-    let fields: Vec<_> = line.split_whitespace().collect();
-    if *fields.get(3)? != "0A" || !inodes.contains(*fields.get(9)?) {
+    // Of thousands of connections few lines are a listener's: the rest of the others is not looked at.
+    let mut fields = line.split_whitespace();
+    let (local, state) = (fields.nth(1)?, fields.nth(1)?);
+    if state != "0A" || !inodes.contains(fields.nth(5)?) {
         return None;
     }
-    let (address, port) = fields[1].split_once(':')?;
+    let (address, port) = local.split_once(':')?;
     let port = u16::from_str_radix(port, 16).ok()?;
     if !v6 {
         let raw = u32::from_str_radix(address, 16).ok()?;
