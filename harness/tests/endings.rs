@@ -28,10 +28,10 @@ fn main() -> ExitCode {
         trial("an_exit_leaves_nobody", || ends_by_itself("exit", Some(7))),
         trial("a_panic_leaves_nobody", || ends_by_itself("panic", Some(101))),
         trial("an_abort_leaves_nobody", || ends_by_itself("abort", None)),
-        trial("sigint_leaves_nobody", || ends_by_signal(Signal::INT)),
-        trial("sigterm_leaves_nobody", || ends_by_signal(Signal::TERM)),
-        trial("sighup_leaves_nobody", || ends_by_signal(Signal::HUP)),
-        trial("sigkill_leaves_nobody", || ends_by_signal(Signal::KILL)),
+        by_signal("sigint_leaves_nobody", Signal::INT),
+        by_signal("sigterm_leaves_nobody", Signal::TERM),
+        by_signal("sighup_leaves_nobody", Signal::HUP),
+        by_signal("sigkill_leaves_nobody", Signal::KILL),
         trial("a_time_out_of_a_test_runner_leaves_nobody", a_time_out_of_a_test_runner),
         trial("the_first_signal_is_graceful_and_the_second_immediate", a_first_and_a_second_signal),
         trial("of_two_runs_at_once_the_one_that_ends_takes_only_its_own", two_at_once),
@@ -48,6 +48,23 @@ fn trial<F: Future<Output = ()>>(name: &str, body: impl FnOnce() -> F + Send + '
         runtime.block_on(body());
         Ok(())
     })
+}
+
+/// Who is started by `nohup`, or in the background of a shell's script, ignores signals, and so does whatever it starts.
+fn by_signal(name: &str, signal: Signal) -> Trial {
+    let test = trial(name, move || ends_by_signal(signal));
+    match is_ignored(signal) {
+        true => test.with_kind("ignored: this was started to ignore the signal").with_ignored_flag(true),
+        false => test,
+    }
+}
+
+/// By the mask in `proc_pid_status(5)`.
+fn is_ignored(signal: Signal) -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0);
+    mask & (1 << (signal.as_raw() - 1)) != 0
 }
 
 async fn ends_by_itself(role: &str, code: Option<i32>) {
