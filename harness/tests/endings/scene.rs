@@ -107,7 +107,8 @@ impl Scene {
         }
         for command in &self.commands {
             let by = if command == victim::NAMELESS { FoundBy::Directory } else { FoundBy::Environment };
-            if !is_found(by, &|one| one.command == *command) {
+            let by_path = format!("/{command}");
+            if !is_found(by, &|one| one.command == *command || one.command.ends_with(&by_path)) {
                 missing.push(command.clone());
             }
         }

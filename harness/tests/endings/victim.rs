@@ -90,7 +90,8 @@ fn start_simple(workdir: &Workdir) -> Vec<Process> {
 
 /// One that stands still, and one that cannot be known by its environment, its group or its session.
 fn start_awkward(workdir: &Workdir) -> Vec<Process> {
-    let paused = shell(workdir, "paused", "echo ready; exec sleep 1002");
+    // No shell before it, which might be paused instead.
+    let paused = Program::new("sleep").name("paused").arg("1002").grace(GRACE).spawn(workdir).unwrap();
     assert!(paused.pause());
     let nameless = format!("env -u PROBITY_RUN setsid {NAMELESS} & echo ready; wait; :");
     vec![paused, shell(workdir, "nameless", &nameless)]
