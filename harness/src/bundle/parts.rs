@@ -35,7 +35,7 @@ macro_rules! parts {
         /// Fails to compile when [`Evidence`] gets a field that no file keeps.
         #[cfg(test)]
         fn every_field_is_kept(evidence: Evidence) {
-            // The manifest keeps these five, `payloads` the requests.
+            // The manifest keeps the first six, `payloads` the requests.
             let Evidence { scenario: _, source: _, names: _, written_at: _, clock_jump_ms: _, lost_backend: _, requests: _, $($list: _,)* $($value: _,)* } = evidence;
         }
     };
